@@ -1,0 +1,1 @@
+"""Durable, shared, transactional and searchable Python objects."""

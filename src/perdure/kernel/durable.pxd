@@ -1,0 +1,38 @@
+from cpython.object cimport PyObject
+
+
+cdef class Layout:
+    cdef readonly object cls
+    cdef readonly list names
+    cdef dict positions
+    cdef set descriptors
+    cdef PyObject* slots[63]
+    cdef int count
+    cdef int position(self, str name) except -2
+
+
+cdef class Owner:
+    cdef public dict objects
+    cdef public dict classes
+    cdef public list created
+    cdef public list dirty
+    cdef public bint writable
+    cdef public Py_ssize_t cached_bytes
+    cdef public Py_ssize_t budget
+    cpdef object ghost(self, unsigned long long oid, object cls)
+
+
+cdef class Durable:
+    cdef signed char state
+    cdef unsigned char touched
+    cdef unsigned char volatile
+    cdef unsigned int size
+    cdef unsigned long long oid
+    cdef unsigned long long mask
+    cdef Owner owner
+    cdef Layout layout
+    cdef object __weakref__
+
+
+cdef int ensure_loaded(Durable self) except -1
+cdef int ensure_writable(Durable self) except -1

@@ -1,0 +1,578 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Base type of durable objects and the identity map of their owner.
+
+State, object id and owner sit in the C struct; fields are ordinary instance attributes. CPython keeps those of
+a class in an inline array as long as nobody asks for `__dict__`, and then reads and writes them at their fastest,
+so nothing here asks for it: each object has a bit mask of the fields it has, over the names its class has seen.
+
+The states are ordered so that one comparison answers each hot question: loaded is above GHOST, registered for
+writing is above CLEAN.
+"""
+
+from cpython.dict cimport PyDict_Clear, PyDict_GetItemWithError
+from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr
+from cpython.ref cimport Py_REFCNT
+
+from perdure.errors import ObjectError, ReferenceError as DeadReferenceError
+
+cdef extern from *:
+    """
+    /* object.__new__ sets up inline values on every supported Python; tp_alloc alone does not on 3.11. */
+    static PyObject* perdure_bare_new(PyObject* cls) {
+        static PyObject* no_arguments = NULL;
+        if (no_arguments == NULL && (no_arguments = PyTuple_New(0)) == NULL) return NULL;
+        return PyBaseObject_Type.tp_new((PyTypeObject*)cls, no_arguments, NULL);
+    }
+    static PyObject* perdure_static_new(PyObject* cls) {
+        static PyObject* no_arguments = NULL;
+        PyTypeObject* base = (PyTypeObject*)cls;
+        if (no_arguments == NULL && (no_arguments = PyTuple_New(0)) == NULL) return NULL;
+        while (base->tp_flags & Py_TPFLAGS_HEAPTYPE) base = base->tp_base;
+        return base->tp_new((PyTypeObject*)cls, no_arguments, NULL);
+    }
+    #define PERDURE_SET_NEW(type, function) ((PyTypeObject*)(type))->tp_new = (newfunc)(function)
+    /* The fields of bare memory are NULL, which Cython's own assignment does not expect. */
+    #define PERDURE_INIT(self, its_layout) do { \
+        (self)->state = 2; \
+        Py_INCREF(Py_None); *(PyObject**)&(self)->owner = Py_None; \
+        Py_INCREF(its_layout); *(PyObject**)&(self)->layout = (PyObject*)(its_layout); \
+    } while (0)
+    """
+    object perdure_bare_new(object cls)
+    object perdure_static_new(object cls)
+    void PERDURE_SET_NEW(object cls, void* function)
+    void PERDURE_INIT(Durable self, Layout layout)
+
+cdef extern from "Python.h":
+    object PyObject_GenericGetDict(object obj, void* context)
+    Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index)
+    ctypedef struct _Type "PyTypeObject":
+        object (*tp_call)(object, object, PyObject*)
+    _Type PyType_Type
+
+DEAD = -1
+GHOST = 0
+CLEAN = 1
+NEW = 2
+DIRTY = 3
+
+cdef enum:
+    _DEAD = -1
+    _GHOST = 0
+    _CLEAN = 1
+    _NEW = 2
+    _DIRTY = 3
+    _SLOTS = 63          # names with a bit of their own; bit 63 says that there are others
+    _VOLATILE = 1        # has members that are not stored and vanish with the loaded state
+    _PINNED = 2          # has `_X__` members, which only a live wrapper can keep: never made a ghost
+
+cdef unsigned long long WIDE = 1ULL << 63
+cdef dict layouts = {}
+
+
+cdef inline bint _is_plain(object value):
+    """Values that any field takes as they are, without asking the class."""
+    cdef object kind = type(value)
+    return (
+        kind is int or kind is str or kind is float or value is None
+        or kind is bool or kind is bytes
+    )
+
+
+cdef inline bint _is_volatile(str name):
+    """Names that are never stored: `_v_...` (ZODB's convention) and `_X__...` (dbzero's)."""
+    if len(name) < 3 or PyUnicode_READ_CHAR(name, 0) != u"_":
+        return False
+    return name.startswith("_v_") or name.startswith("_X__")
+
+
+cdef inline bint _needs_no_state(str name):
+    """Names that must be usable on ghosts and dead objects without loading: Python's own and ours."""
+    if len(name) < 3 or PyUnicode_READ_CHAR(name, 0) != u"_":
+        return False
+    if PyUnicode_READ_CHAR(name, 1) == u"_":
+        return name != "__dict__" and name.endswith("__")
+    return name.startswith("_perdure_") or name.startswith("_p_")
+
+
+cdef class Layout:
+    """The field names that instances of one class have used, each with its bit in their masks."""
+
+    def __cinit__(self, cls):
+        self.cls = cls
+        self.names = []
+        self.positions = {}
+        self.descriptors = set()
+        self.count = 0
+
+    cdef int position(self, str name) except -2:
+        """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""
+        cdef PyObject* found = PyDict_GetItemWithError(self.positions, name)
+        if found != NULL:
+            return <object>found
+        if name in self.descriptors:
+            return -1
+        for base in self.cls.__mro__:
+            member = base.__dict__.get(name)
+            if member is not None:
+                if hasattr(type(member), "__set__"):
+                    self.descriptors.add(name)
+                    return -1
+                break
+        cdef int index = len(self.names)
+        self.names.append(name)
+        self.positions[name] = index
+        if index < _SLOTS:
+            self.slots[index] = <PyObject*>name
+            self.count = index + 1
+        return index
+
+    def mask_of(self, names):
+        """The mask of an object that has exactly the fields `names`."""
+        cdef unsigned long long mask = 0
+        cdef int index
+        for name in names:
+            index = self.position(name)
+            mask |= bit(index)
+        return mask
+
+    def names_of(self, unsigned long long mask):
+        """The names in `mask`, in layout order, as a tuple. Not for wide masks: those are read from the object."""
+        cdef int index
+        return tuple([self.names[index] for index in range(self.count) if mask & (1ULL << index)])
+
+
+cdef inline unsigned long long bit(int index):
+    return 1ULL << index if index < _SLOTS else WIDE
+
+
+cdef Layout layout_of(object cls):
+    cdef PyObject* found = PyDict_GetItemWithError(layouts, cls)
+    if found != NULL:
+        return <Layout>found
+    cdef Layout layout = Layout(cls)
+    layouts[cls] = layout
+    return layout
+
+
+cdef int ensure_loaded(Durable self) except -1:
+    if self.state > _GHOST:
+        self.touched = 1
+        return 0
+    if self.state == _DEAD:
+        raise DeadReferenceError(describe(self) + " was deleted or its creation was rolled back")
+    if self.owner is None:
+        raise ObjectError(describe(self) + " is no longer accessible: its database was closed")
+    self.owner.load(self)
+    self.touched = 1
+    return 0
+
+
+cdef int ensure_writable(Durable self) except -1:
+    if self.state > _CLEAN:
+        return 0
+    ensure_loaded(self)
+    if self.state == _CLEAN:
+        if self.owner is None:
+            raise ObjectError(describe(self) + " is no longer accessible: its database was closed")
+        if not self.owner.writable:
+            self.owner.refuse_write(self)
+        self.owner.dirty.append(self)
+        self.state = _DIRTY
+    return 0
+
+
+cdef int set_checked(Durable self, str name, object value) except -1:
+    """The full path of an assignment: volatile names, descriptors, loading, registration, conversion."""
+    cdef int index
+    if _is_volatile(name):
+        self.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
+        PyObject_GenericSetAttr(self, name, value)
+        return 0
+    if _needs_no_state(name):
+        PyObject_GenericSetAttr(self, name, value)
+        return 0
+    index = self.layout.position(name)
+    if index < 0:
+        ensure_loaded(self)
+        PyObject_GenericSetAttr(self, name, value)
+        return 0
+    ensure_writable(self)
+    if not _is_plain(value):
+        value = self._perdure_convert_(name, value)
+    PyObject_GenericSetAttr(self, name, value)
+    self.mask |= bit(index)
+    return 0
+
+
+cdef class Durable:
+    """Base of every object that can live in a database.
+
+    Subclasses may override the hooks `_perdure_convert_` (a value being assigned to a field),
+    `_perdure_store_`/`_perdure_restore_` (a record of their own instead of fields) and `_perdure_forget_`
+    (drop what was cached when the object becomes a ghost).
+    """
+
+    def __getattribute__(self, str name):
+        if self.state <= _GHOST and not _needs_no_state(name):
+            ensure_loaded(self)
+        if not self.touched:
+            self.touched = 1
+        return PyObject_GenericGetAttr(self, name)
+
+    def __setattr__(self, str name, value):
+        cdef int index
+        cdef Layout layout = self.layout
+        if self.state > _CLEAN and _is_plain(value):
+            for index in range(layout.count):
+                if layout.slots[index] == <PyObject*>name:
+                    PyObject_GenericSetAttr(self, name, value)
+                    self.mask |= 1ULL << index
+                    return
+        set_checked(self, name, value)
+
+    def __delattr__(self, str name):
+        cdef int index
+        if not _is_volatile(name) and not _needs_no_state(name):
+            index = self.layout.position(name)
+            if index < 0:
+                ensure_loaded(self)
+            else:
+                ensure_writable(self)
+                PyObject_GenericSetAttr(self, name, <object>NULL)
+                if index < _SLOTS:
+                    self.mask &= ~(1ULL << index)
+                return
+        PyObject_GenericSetAttr(self, name, <object>NULL)
+
+    def _perdure_convert_(self, str name, value):
+        return value
+
+    def _perdure_forget_(self):
+        pass
+
+
+cdef object durable_new(object cls, object args, PyObject* kwargs):
+    cdef Layout layout = layout_of(cls)
+    cdef Durable self = <Durable>perdure_bare_new(cls)
+    PERDURE_INIT(self, layout)
+    return self
+
+
+PERDURE_SET_NEW(Durable, <void*>durable_new)
+
+cdef Owner ambient = None
+
+
+def set_ambient(Owner owner):
+    """Make `owner` (or None) the one that new objects of unscoped memo classes belong to."""
+    global ambient
+    ambient = owner
+
+
+def get_ambient():
+    """The owner of new objects of unscoped memo classes, or None."""
+    return ambient
+
+
+cdef class DurableType(type):
+    """Metaclass of memo classes: a new object enters the ambient owner when its `__init__` has succeeded.
+
+    An object whose `__init__` raises is never handed over, so nothing of it can be stored. A class with
+    rules of its own (singleton, scoped) has an object with a `create(cls, args, kwargs)` method as
+    `_perdure_factory_`; for all others that is None.
+    """
+
+    def __call__(cls, *args, **kwargs):
+        cdef object factory = cls._perdure_factory_
+        if factory is not None:
+            return factory.create(cls, args, kwargs)
+        return construct(cls, args, kwargs)
+
+
+def construct(cls, tuple args, dict kwargs):
+    """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one."""
+    cdef object instance = PyType_Type.tp_call(cls, args, <PyObject*>kwargs if kwargs else NULL)
+    cdef Durable obj
+    if isinstance(instance, Durable):
+        obj = <Durable>instance
+        if obj.state == _NEW and obj.oid == 0:
+            if obj.owner is None:
+                obj.owner = ambient
+            if obj.owner is not None:
+                obj.owner.created.append(obj)
+    return instance
+
+
+cdef class Owner:
+    """What loads and registers durable objects: the base of a connection, with its identity map.
+
+    `objects` maps object ids to the one Python object of each; `created` and `dirty` hold what the next
+    flush has to write; `classes` maps class ids to Python classes for making ghosts; `budget` and
+    `cached_bytes` are bytes.
+    """
+
+    def __cinit__(self):
+        self.objects = {}
+        self.classes = {}
+        self.created = []
+        self.dirty = []
+        self.writable = True
+        self.budget = 64 << 20
+
+    def load(self, obj):
+        """Read the state of a ghost and restore it."""
+        raise NotImplementedError
+
+    def refuse_write(self, obj):
+        """Raise the error of an owner that does not take writes."""
+        raise NotImplementedError
+
+    def class_of(self, class_id):
+        """The Python class of a class id that `classes` does not have yet."""
+        raise NotImplementedError
+
+    def weak(self, reference):
+        """The value that stands for a weak reference."""
+        raise NotImplementedError
+
+    cpdef object ghost(self, unsigned long long oid, object cls):
+        """The object of `oid`: the one in the identity map, or a new ghost of class `cls` put there."""
+        cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
+        if found != NULL:
+            return <object>found
+        cdef Durable obj = <Durable>perdure_static_new(cls)
+        obj.state = _GHOST
+        obj.oid = oid
+        obj.owner = self
+        self.objects[oid] = obj
+        return obj
+
+    def resolve(self, list references):
+        """The objects of strong references, in order; a weak one is resolved by `weak`."""
+        cdef list found = []
+        cdef object reference, cls
+        for reference in references:
+            if reference.weak:
+                found.append(self.weak(reference))
+                continue
+            cls = self.classes.get(reference.class_id)
+            if cls is None:
+                cls = self.class_of(reference.class_id)
+            found.append(self.ghost(reference.oid, cls))
+        return found
+
+    def sweep(self, Py_ssize_t target):
+        """Free least recently used objects until at most `target` bytes are cached.
+
+        Objects touched since the last sweep are spared once. Those that only the identity map holds are
+        forgotten; clean ones held elsewhere become ghosts, unless they carry members that cannot be loaded again.
+        """
+        cdef Durable obj
+        cdef list candidates = list(self.objects.values())
+        cdef Py_ssize_t index
+        for index in range(len(candidates)):
+            if self.cached_bytes <= target:
+                break
+            obj = <Durable>candidates[index]
+            candidates[index] = None
+            if obj.state == _GHOST or obj.state == _CLEAN:
+                if obj.touched:
+                    obj.touched = 0
+                elif Py_REFCNT(obj) == 2:
+                    self.cached_bytes -= obj.size
+                    del self.objects[obj.oid]
+                elif obj.state == _CLEAN and not obj.volatile & _PINNED:
+                    make_ghost(obj)
+
+    def is_held(self, unsigned long long oid):
+        """Whether anything but the identity map holds a Python reference to the object of `oid`."""
+        cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
+        return found != NULL and Py_REFCNT(<object>found) > 1
+
+    def forget(self, unsigned long long oid):
+        """Remove the object from the identity map, if it is there."""
+        cdef Durable obj = self.objects.pop(oid, None)
+        if obj is not None:
+            self.cached_bytes -= obj.size
+            obj.size = 0
+
+    def take_created(self):
+        """The new objects to be written, oldest first; those that nothing else holds are discarded."""
+        cdef list created = self.created
+        cdef list kept = []
+        cdef Py_ssize_t index
+        cdef Durable obj
+        self.created = []
+        for index in range(len(created)):
+            obj = <Durable>created[index]
+            created[index] = None
+            if Py_REFCNT(obj) > 1 and obj.oid == 0 and obj.state == _NEW:
+                kept.append(obj)
+        return kept
+
+
+cdef int clear_fields(Durable obj) except -1:
+    cdef int index
+    if obj.volatile or obj.mask & WIDE:
+        PyDict_Clear(PyObject_GenericGetDict(obj, NULL))
+    else:
+        for index in range(obj.layout.count):
+            if obj.mask & (1ULL << index):
+                PyObject_GenericSetAttr(obj, <object>obj.layout.slots[index], <object>NULL)
+    obj.mask = 0
+    obj.volatile = 0
+    return 0
+
+
+def make_ghost(Durable obj):
+    """Drop the loaded state of `obj`; the next access loads it again."""
+    if obj.state == _DEAD:
+        return
+    obj._perdure_forget_()
+    clear_fields(obj)
+    if obj.owner is not None:
+        obj.owner.cached_bytes -= obj.size
+    obj.size = 0
+    obj.state = _GHOST
+
+
+def kill(Durable obj):
+    """Make `obj` unusable: it was deleted, or its creation was rolled back."""
+    if obj.state > _GHOST:
+        make_ghost(obj)
+    obj.state = _DEAD
+
+
+def attach(Durable obj, Owner owner, unsigned long long oid):
+    """Give a new object its identity: it enters the identity map of `owner`."""
+    obj.owner = owner
+    obj.oid = oid
+    owner.objects[oid] = obj
+
+
+def adopt(Durable obj, Owner owner):
+    """Make `owner` the one to store the new object `obj` at its next flush."""
+    obj.owner = owner
+    owner.created.append(obj)
+
+
+def set_owner(Durable obj, Owner owner):
+    """Choose the owner of a new object during its `__init__`."""
+    obj.owner = owner
+
+
+def detach(Durable obj):
+    """Cut the object from its owner; what it has loaded is dropped."""
+    make_ghost(obj)
+    obj.owner = None
+
+
+def mark_clean(Durable obj, unsigned int size):
+    """The state of the object equals what is stored; `size` is what it costs the cache, in bytes."""
+    obj.owner.cached_bytes += <Py_ssize_t>size - <Py_ssize_t>obj.size
+    obj.size = size
+    obj.state = _CLEAN
+    obj.touched = 1
+
+
+def mark_dirty(Durable obj):
+    """Register `obj` for the next flush, loading it first. Call it before changing internal state."""
+    ensure_writable(obj)
+
+
+def load(Durable obj):
+    """Load `obj` if it is a ghost."""
+    ensure_loaded(obj)
+
+
+def state_of(Durable obj):
+    """DEAD, GHOST, CLEAN, NEW or DIRTY."""
+    return obj.state
+
+
+def set_state(Durable obj, int state):
+    """Set the state without any other effect (for owners only)."""
+    obj.state = state
+
+
+def oid_of(Durable obj):
+    """The object id, 0 when none was given yet."""
+    return obj.oid
+
+
+def owner_of(Durable obj):
+    """The owner, or None."""
+    return obj.owner
+
+
+def size_of(Durable obj):
+    """Bytes charged to the cache for this object."""
+    return obj.size
+
+
+def layout_for(cls):
+    """The layout shared by the instances of `cls`."""
+    return layout_of(cls)
+
+
+def mask_of(Durable obj):
+    """The bit mask of the fields that the object has; above 2**63 when it has more names than bits."""
+    return obj.mask
+
+
+def is_wide(Durable obj):
+    """Whether the mask cannot name all fields of the object."""
+    return obj.mask & WIDE != 0
+
+
+def fields(Durable obj):
+    """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
+    cdef int index
+    cdef dict found = {}
+    if obj.mask & WIDE:
+        content = <dict>PyObject_GenericGetDict(obj, NULL)
+        return {name: value for name, value in content.items() if not _is_volatile(name)}
+    for index in range(obj.layout.count):
+        if obj.mask & (1ULL << index):
+            name = <object>obj.layout.slots[index]
+            found[name] = PyObject_GenericGetAttr(obj, name)
+    return found
+
+
+def field_values(Durable obj):
+    """The stored fields' values in layout order, without loading. Not for wide objects."""
+    cdef int index
+    cdef unsigned long long mask = obj.mask
+    cdef list found = []
+    for index in range(obj.layout.count):
+        if mask & (1ULL << index):
+            found.append(PyObject_GenericGetAttr(obj, <object>obj.layout.slots[index]))
+    return found
+
+
+def restore_fields(Durable obj, tuple names, list values, unsigned long long mask):
+    """Set loaded fields on a ghost; `mask` is the layout's mask of `names`."""
+    cdef Py_ssize_t index
+    for index in range(len(names)):
+        PyObject_GenericSetAttr(obj, names[index], values[index])
+    obj.mask = mask
+
+
+def set_field(Durable obj, str name, value):
+    """Set a field without conversion or registration."""
+    PyObject_GenericSetAttr(obj, name, value)
+    cdef int index = obj.layout.position(name)
+    if index >= 0:
+        obj.mask |= bit(index)
+
+
+def is_volatile(str name):
+    """Whether fields of this name are never stored."""
+    return _is_volatile(name)
+
+
+def describe(Durable obj):
+    """`<module.Class #oid>` for messages; never loads."""
+    cdef object cls = type(obj)
+    return "<%s.%s #%s>" % (cls.__module__, cls.__qualname__, obj.oid if obj.oid else "new")
