@@ -1,0 +1,1 @@
+"""The package catalogue of a Debian system as an object graph: the job that `perdure demo` does."""
