@@ -1,0 +1,1 @@
+"""Compares perdure with dbzero, ZODB and plain Python: `make bench`, or `python -m benchmarks --help`."""
