@@ -1,0 +1,146 @@
+"""What the processes on one file tell each other without touching the disk.
+
+The file `<path>-shared` is mapped by every process that opens the database; it holds nothing that has to survive one.
+
+    0   8 bytes   magic
+    8   4 bytes   bell: another value after each commit; watchers sleep on it (a futex)
+    64  n × 8     slots: the smallest state that a process reads, plus one; 0: none
+
+A slot belongs to the process that holds the file lock on its first byte, so one that died leaves nothing behind.
+Without futexes (not Linux, or an unknown machine) a watcher looks at the bell in memory every few milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import mmap
+import os
+import platform
+import random
+import sys
+import time
+
+from perdure.errors import StorageError
+
+__all__ = ["SharedMemory"]
+
+_MAGIC = b"perdureS"
+_BELL = 8
+_SLOTS = 64
+_SLOT_COUNT = 512
+_SIZE = _SLOTS + 8 * _SLOT_COUNT
+_NAP_SECONDS_MAX = 1.0
+_POLL_SECONDS_MAX = 0.02
+_FUTEX_CALL = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
+_FUTEX_WAIT, _FUTEX_WAKE = 0, 1
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+
+def _find_futex() -> tuple[int, ctypes.CDLL] | None:
+    number = _FUTEX_CALL.get(platform.machine()) if sys.platform == "linux" and sys.maxsize > 1 << 32 else None
+    if number is None:
+        return None
+    return number, ctypes.CDLL(None, use_errno=True)
+
+
+_futex = _find_futex()
+
+
+class SharedMemory:
+    """The mapped file; falls back to a private one where the directory cannot be written to."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._slot: int | None = None
+        self._closed = False
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except PermissionError:
+            self._descriptor = os.memfd_create("perdure") if hasattr(os, "memfd_create") else -1
+            if self._descriptor < 0:
+                raise
+        if os.fstat(self._descriptor).st_size < _SIZE:
+            os.ftruncate(self._descriptor, _SIZE)
+        self._map = mmap.mmap(self._descriptor, _SIZE)
+        self._map[:8] = _MAGIC
+        self._bell = ctypes.c_uint32.from_buffer(self._map, _BELL)
+        self._view = memoryview(self._map)[_SLOTS:].cast("Q")
+
+    def ring(self) -> None:
+        """Wake the watchers of all processes: there was a commit."""
+        # A random value, not a count: increments of two processes could cancel each other out.
+        self._bell.value = (self._bell.value + random.randrange(1, 1 << 32)) & 0xFFFFFFFF
+        if _futex is not None:
+            number, library = _futex
+            library.syscall(number, ctypes.byref(self._bell), _FUTEX_WAKE, 0x7FFFFFFF, None, None, 0)
+
+    def ticket(self) -> int:
+        """The present value of the bell."""
+        return self._bell.value
+
+    def wait(self, ticket: int, timeout: float) -> bool:
+        """Sleep until the bell differs from `ticket`, at most `timeout` seconds; whether it does."""
+        end = time.monotonic() + timeout
+        nap = 0.001
+        while not self._closed and self._bell.value == ticket:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            if _futex is None:
+                time.sleep(min(nap, left))
+                nap = min(nap * 1.5, _POLL_SECONDS_MAX)
+                continue
+            part = min(left, _NAP_SECONDS_MAX)
+            span = _Timespec(int(part), int(part % 1 * 1e9))
+            number, library = _futex
+            library.syscall(number, ctypes.byref(self._bell), _FUTEX_WAIT, ticket, ctypes.byref(span), None, 0)
+        return True
+
+    def pin(self, state: int | None) -> None:
+        """Say the smallest state that this process reads, or None."""
+        if self._slot is None:
+            if state is None:
+                return
+            self._slot = self._take_slot()
+        self._view[self._slot] = 0 if state is None else state + 1
+
+    def _take_slot(self) -> int:
+        for slot in range(_SLOT_COUNT):
+            if self._lock(slot):
+                return slot
+        raise StorageError(f"more than {_SLOT_COUNT} processes read the database of {self.path!r}")
+
+    def _lock(self, slot: int) -> bool:
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _SLOTS + 8 * slot)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def pinned(self) -> int | None:
+        """The smallest state that a living process reads, or None."""
+        smallest: int | None = None
+        for slot, value in enumerate(self._view.tolist()):
+            if not value:
+                continue
+            if slot != self._slot and self._lock(slot):
+                self._view[slot] = 0
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _SLOTS + 8 * slot)
+                continue
+            smallest = value - 1 if smallest is None else min(smallest, value - 1)
+        return smallest
+
+    def close(self) -> None:
+        """Give the slot back and wake this process's watchers."""
+        if self._closed:
+            return
+        self._closed = True
+        self.pin(None)
+        self.ring()
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)

@@ -1,0 +1,364 @@
+"""Physical keys, checksums, and the loops that turn stored versions into values.
+
+A versioned key is stored as `key ‖ suffix(state)`. The suffix is the complement of an ordered integer code, so the
+newest version sorts first; it can be read from both ends, so the key needs no terminator of its own:
+
+    first byte   1 nnn vvvv    nnn = complement of (length - 1), vvvv = complement of the four highest bits
+    others       0 vvvvvvv     complement of seven bits each
+
+A stored value is `crc32 ‖ kind ‖ value`; the checksum covers the physical key, the kind and the value, and starts from
+the number of the space, so that bytes that strayed into another space are damage too. Keys of one versioned space must
+be prefix-free, as `keys.encode` makes them; otherwise versions of two keys would interleave.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+from perdure.errors import CorruptRecordError
+
+cdef enum:
+    _HEAD = 5  # bytes before the value: checksum and kind
+    _SUFFIX_MAX = 8
+    _SCAN_FACTOR = 64  # versions looked at for each item asked for, before a scan pauses
+
+FULL = 0
+TOMBSTONE = 1
+DELTA = 2
+STATE_MAX = (1 << 53) - 1
+
+cdef uint64_t _STATE_MAX = ((<uint64_t> 1) << 53) - 1
+cdef uint32_t _table[8][256]
+
+
+cdef void _fill_tables() noexcept:
+    cdef uint32_t n, bit, value
+    for n in range(256):
+        value = n
+        for bit in range(8):
+            value = (value >> 1) ^ (<uint32_t> 0xEDB88320 if value & 1 else 0)
+        _table[0][n] = value
+    for n in range(256):
+        value = _table[0][n]
+        for bit in range(1, 8):
+            value = _table[0][value & 0xFF] ^ (value >> 8)
+            _table[bit][n] = value
+
+
+_fill_tables()
+
+
+cdef uint32_t _crc(uint32_t start, const uint8_t* data, Py_ssize_t size) noexcept nogil:
+    """zlib.crc32(data, start), eight bytes a step."""
+    cdef uint32_t crc = ~start
+    while size >= 8:
+        crc ^= (<uint32_t> data[0]) | (<uint32_t> data[1] << 8) | (<uint32_t> data[2] << 16) | (<uint32_t> data[3] << 24)
+        crc = (_table[7][crc & 0xFF] ^ _table[6][(crc >> 8) & 0xFF]
+               ^ _table[5][(crc >> 16) & 0xFF] ^ _table[4][crc >> 24]
+               ^ _table[3][data[4]] ^ _table[2][data[5]] ^ _table[1][data[6]] ^ _table[0][data[7]])
+        data += 8
+        size -= 8
+    while size > 0:
+        crc = (crc >> 8) ^ _table[0][(crc ^ data[0]) & 0xFF]
+        data += 1
+        size -= 1
+    return ~crc
+
+
+cdef int _write_suffix(uint64_t state, uint8_t* out) noexcept nogil:
+    """Write the suffix of `state`; its length."""
+    cdef int size = 1, index
+    while size < _SUFFIX_MAX and state >> (4 + 7 * (size - 1)):
+        size += 1
+    out[0] = <uint8_t> (~(((size - 1) << 4) | (state >> (7 * (size - 1)))) & 0xFF)
+    for index in range(1, size):
+        out[index] = <uint8_t> (~(state >> (7 * (size - 1 - index))) & 0x7F)
+    return size
+
+
+cdef Py_ssize_t _key_size(const uint8_t* data, Py_ssize_t size, uint64_t* state) noexcept nogil:
+    """Length of the key in a physical key, and its state; -1 if there is no suffix at the end."""
+    cdef Py_ssize_t start = size - 1, index
+    cdef uint64_t value
+    while start >= 0 and size - start <= _SUFFIX_MAX and not data[start] & 0x80:
+        start -= 1
+    if start < 0 or size - start > _SUFFIX_MAX:
+        return -1
+    if ((~data[start] >> 4) & 7) != size - start - 1:
+        return -1
+    value = ~data[start] & 0x0F
+    for index in range(start + 1, size):
+        value = (value << 7) | (~data[index] & 0x7F)
+    state[0] = value
+    return start
+
+
+cdef inline const uint8_t* _data(bytes text) noexcept:
+    return <const uint8_t*> PyBytes_AS_STRING(text)
+
+
+cdef inline uint32_t _sum(int space, bytes physical, const uint8_t* rest, Py_ssize_t size) noexcept:
+    return _crc(_crc(<uint32_t> space, _data(physical), PyBytes_GET_SIZE(physical)), rest, size)
+
+
+cdef bytes _stored(int space, bytes physical, int kind, bytes value):
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, size + _HEAD)
+    cdef uint8_t* data = <uint8_t*> PyBytes_AS_STRING(out)
+    data[4] = <uint8_t> kind
+    memcpy(data + _HEAD, _data(value), size)
+    cdef uint32_t crc = _sum(space, physical, data + 4, size + 1)
+    data[0] = <uint8_t> (crc >> 24)
+    data[1] = <uint8_t> (crc >> 16)
+    data[2] = <uint8_t> (crc >> 8)
+    data[3] = <uint8_t> crc
+    return out
+
+
+cdef int _check(int space, bytes physical, bytes stored) except -1:
+    """The kind of a stored value whose checksum holds."""
+    cdef const uint8_t* data = _data(stored)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(stored)
+    if size < _HEAD:
+        raise _damage(space, physical, "is cut short")
+    cdef uint32_t crc = ((<uint32_t> data[0] << 24) | (<uint32_t> data[1] << 16)
+                         | (<uint32_t> data[2] << 8) | <uint32_t> data[3])
+    if crc != _sum(space, physical, data + 4, size - 4):
+        raise _damage(space, physical, "fails its checksum")
+    if data[4] > 2:
+        raise _damage(space, physical, "has an unknown kind")
+    return data[4]
+
+
+cdef inline bytes _value(bytes stored):
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(stored) + _HEAD, PyBytes_GET_SIZE(stored) - _HEAD)
+
+
+def _damage(space, physical, what):
+    return CorruptRecordError(f"damaged database: the entry 0x{physical.hex()} of space {space} {what}")
+
+
+cdef uint64_t _state(object state) except? 0:
+    if not 0 <= state <= _STATE_MAX:
+        raise ValueError(f"state out of range: {state}")
+    return <uint64_t> state
+
+
+def crc32(data, start=0):
+    """The checksum of `data` continued from `start`; the same as `zlib.crc32`."""
+    cdef const uint8_t[::1] view = data
+    if view.shape[0] == 0:
+        return start & 0xFFFFFFFF
+    return _crc(<uint32_t> (start & 0xFFFFFFFF), &view[0], view.shape[0])
+
+
+def suffix(state):
+    """What follows the key in the physical key of version `state`."""
+    cdef uint8_t buffer[_SUFFIX_MAX]
+    cdef int size = _write_suffix(_state(state), buffer)
+    return PyBytes_FromStringAndSize(<char*> buffer, size)
+
+
+def split(bytes physical):
+    """The key and the state of a physical key; CorruptRecordError if it has no valid suffix."""
+    cdef uint64_t state = 0
+    cdef Py_ssize_t size = _key_size(_data(physical), PyBytes_GET_SIZE(physical), &state)
+    if size < 0:
+        raise CorruptRecordError(f"damaged database: the key 0x{physical.hex()} has no version")
+    return physical[:size], state
+
+
+def seal(bytes key, state, int kind, bytes value, int space=0):
+    """The physical key and the stored value of one version."""
+    cdef bytes physical = key + suffix(state)
+    return physical, _stored(space, physical, kind, value)
+
+
+def seal_many(dict items, state, int space=0):
+    """Physical pairs, in key order, of new versions: `{key: value, or None for a tombstone}`."""
+    cdef uint8_t end[_SUFFIX_MAX]
+    cdef int tail = _write_suffix(_state(state), end)
+    cdef list out = []
+    cdef bytes key, physical
+    cdef Py_ssize_t size
+    cdef object value
+    for key in sorted(items):
+        value = items[key]
+        size = PyBytes_GET_SIZE(key)
+        physical = PyBytes_FromStringAndSize(NULL, size + tail)
+        memcpy(PyBytes_AS_STRING(physical), PyBytes_AS_STRING(key), size)
+        memcpy(PyBytes_AS_STRING(physical) + size, end, tail)
+        if value is None:
+            out.append((physical, _stored(space, physical, 1, b"")))
+        else:
+            out.append((physical, _stored(space, physical, 0, <bytes?> value)))
+    return out
+
+
+def seal_head(bytes key, bytes value, int space=0):
+    """The stored value of a key that has no versions."""
+    return _stored(space, key, 0, value)
+
+
+def open_value(bytes physical, bytes stored, int space=0):
+    """Kind and value of a stored version, after checking it."""
+    cdef int kind = _check(space, physical, stored)
+    return kind, _value(stored)
+
+
+def open_head(bytes key, bytes stored, int space=0):
+    """The value of a key that has no versions, after checking it."""
+    if _check(space, key, stored) != 0:
+        raise _damage(space, key, "has an unknown kind")
+    return _value(stored)
+
+
+def read_version(int space, bytes key, item, fold=None):
+    """The value that `item`, the entry found by seeking `key ‖ suffix(state)`, gives for `key`.
+
+    `item` is None or a pair of physical key and stored value. None if it belongs to another key or is a tombstone.
+    A delta is given to `fold(space, key, physical)`, which reads the rest of the chain.
+    """
+    cdef bytes physical, stored
+    cdef Py_ssize_t size
+    cdef uint64_t state = 0
+    if item is None:
+        return None
+    physical, stored = item
+    size = PyBytes_GET_SIZE(key)
+    if PyBytes_GET_SIZE(physical) <= size or memcmp(_data(physical), _data(key), size) != 0:
+        return None
+    cdef Py_ssize_t found = _key_size(_data(physical), PyBytes_GET_SIZE(physical), &state)
+    if found != size:
+        if found < 0:
+            raise _damage(space, physical, "has no version in its key")
+        return None
+    cdef int kind = _check(space, physical, stored)
+    if kind == 0:
+        return _value(stored)
+    if kind == 1:
+        return None
+    if fold is None:
+        raise _damage(space, physical, "is a delta where none can be")
+    return fold(space, key, physical)
+
+
+def read_versions(int space, list keys, list items, fold=None):
+    """`read_version` for many keys and the entries found for them."""
+    return [read_version(space, key, item, fold) for key, item in zip(keys, items)]
+
+
+cdef class _Folder:
+    """Gathers the versions of one key, newest first or oldest first, into its value as of a state."""
+    cdef int space
+    cdef uint64_t state
+    cdef object fold
+    cdef bytes key
+    cdef list deltas
+    cdef bytes base
+    cdef bint found  # a version at or before the state was seen
+    cdef bint settled  # newest first: nothing older matters
+
+    cdef void start(self, bytes key):
+        self.key = key
+        self.deltas = None
+        self.base = None
+        self.found = self.settled = False
+
+    cdef int newest_first(self, uint64_t state, bytes physical, bytes stored) except -1:
+        if self.settled or state > self.state:
+            return 0
+        cdef int kind = _check(self.space, physical, stored)
+        self.found = True
+        if kind == 2:
+            if self.deltas is None:
+                self.deltas = []
+            self.deltas.append(_value(stored))
+            return 0
+        self.settled = True
+        self.base = _value(stored) if kind == 0 else None
+        return 0
+
+    cdef int oldest_first(self, uint64_t state, bytes physical, bytes stored) except -1:
+        if state > self.state:
+            return 0
+        cdef int kind = _check(self.space, physical, stored)
+        self.found = True
+        if kind == 2:
+            if self.deltas is None:
+                self.deltas = []
+            self.deltas.insert(0, _value(stored))
+            return 0
+        self.deltas = None
+        self.base = _value(stored) if kind == 0 else None
+        return 0
+
+    cdef object value(self):
+        if not self.found:
+            return None
+        if self.deltas is None:
+            return self.base
+        if self.fold is None:
+            raise _damage(self.space, self.key, "is a delta where none can be")
+        return self.fold(self.base, self.deltas)
+
+
+def fold_scan(pairs, bytes lo, bytes hi, state, int space, Py_ssize_t limit, fold=None, bint reverse=False):
+    """Newest values as of `state` among physical `pairs`, for keys with `lo <= key < hi` (hi None: no end).
+
+    Gives `(items, resume)`: at most about `limit` pairs of key and value in the order of `pairs`, and the key from which
+    the scan goes on (inclusive; reverse: keys before it, exclusive), or None at the end.
+    `fold(base | None, deltas newest first)` gives the value of a chain of deltas.
+    """
+    cdef _Folder folder = _Folder()
+    cdef list out = []
+    cdef bytes physical, stored, last = None
+    cdef uint64_t version = 0
+    cdef Py_ssize_t size, looked = 0
+    folder.space = space
+    folder.state = _state(state)
+    folder.fold = fold
+    folder.start(None)
+    for physical, stored in pairs:
+        looked += 1
+        size = _key_size(_data(physical), PyBytes_GET_SIZE(physical), &version)
+        if size < 0:
+            raise _damage(space, physical, "has no version in its key")
+        if folder.key is None or PyBytes_GET_SIZE(folder.key) != size or memcmp(_data(folder.key), _data(physical), size) != 0:
+            if folder.key is not None:
+                value = folder.value()
+                if value is not None:
+                    out.append((folder.key, value))
+                last = folder.key
+            folder.start(physical[:size])
+            if (folder.key < lo) if reverse else (hi is not None and folder.key >= hi):
+                return out, None
+            if (hi is not None and folder.key >= hi) if reverse else folder.key < lo:
+                folder.start(None)
+                continue
+            if last is not None and (len(out) >= limit or looked >= limit * _SCAN_FACTOR):
+                return out, (last if reverse else folder.key)
+        if reverse:
+            folder.oldest_first(version, physical, stored)
+        else:
+            folder.newest_first(version, physical, stored)
+    if folder.key is not None:
+        value = folder.value()
+        if value is not None:
+            out.append((folder.key, value))
+    return out, None
+
+
+def open_scan(pairs, bytes lo, bytes hi, int space, Py_ssize_t limit, bint reverse=False):
+    """`fold_scan` for a space without versions: checked pairs of key and value, and where to go on."""
+    cdef list out = []
+    cdef bytes key, stored
+    for key, stored in pairs:
+        if (key < lo) if reverse else (hi is not None and key >= hi):
+            return out, None
+        if (hi is not None and key >= hi) if reverse else key < lo:
+            continue
+        if len(out) >= limit:
+            return out, (out[-1][0] if reverse else key)
+        out.append((key, open_head(key, stored, space)))
+    return out, None
