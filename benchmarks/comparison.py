@@ -34,11 +34,16 @@ class Plan(NamedTuple):
     own_size: int
 
 
+def _rotated(systems: list[str], number: int) -> list[str]:
+    start = number % len(systems)
+    return systems[start:] + systems[:start]
+
+
 @dataclass
 class Comparison:
     """What to run, and what came out: every figure of every run, by system and name.
 
-    `scale` shrinks the workloads that have a size of their own; `failures` tells what went wrong, by system and workload.
+    `scale` shrinks the workloads that have a size of their own; `failures` tells what went wrong where.
     """
 
     directory: Path

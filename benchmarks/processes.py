@@ -19,7 +19,7 @@ class MeasurementError(Exception):
 
 
 def call(system: str, action: str, name: str, path: Path, size: int) -> tuple[Any, int]:
-    """Run the worker in a process of its own; what it returns, and the peak of its anonymous memory in bytes."""
+    """Run the worker in a process of its own; what it returns, and the peak of its anonymous bytes."""
     command = [sys.executable, "-m", "benchmarks.worker", system, action, name, str(path), str(size)]
     search = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "BENCH_SYSTEM": system, "PYTHONPATH": search}

@@ -1,5 +1,6 @@
 """The outcome of a comparison as JSON and as Markdown tables."""
 
+import json
 import os
 import platform
 import sys
@@ -82,9 +83,10 @@ def _outcome(target: Target, medians: dict[str, Figures]) -> dict[str, Any]:
 def as_markdown(outcome: dict[str, Any]) -> str:
     """The tables that `make bench` prints and saves."""
     described = ", ".join(f"{name} {value}" for name, value in outcome["machine"].items())
+    runs = f"medians of {outcome['runs']} runs, each in a fresh process"
     parts = [
         "# Comparison",
-        f"{outcome['date']}; {outcome['objects']:,} objects; medians of {outcome['runs']} runs, each in a fresh process.",
+        f"{outcome['date']}; {outcome['objects']:,} objects; {runs}.",
         f"Machine and versions: {described}.",
         _ratios(outcome["targets"]),
         _figures(outcome["medians"]),
@@ -135,8 +137,6 @@ def _cell(row: Row, value: float | None) -> str:
 
 def save(outcome: dict[str, Any], directory: Path, name: str) -> None:
     """Write both forms below the directory of results."""
-    import json
-
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{name}.json").write_text(json.dumps(outcome, indent=1) + "\n")
     (directory / f"{name}.md").write_text(as_markdown(outcome))

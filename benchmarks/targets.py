@@ -17,8 +17,9 @@ class Row:
 class Target:
     """A ratio (or figure) to reach.
 
-    `faster`: the other system takes at least `factor` times as long. `within`: perdure takes at most `factor` times as
-    long. `at most`: the figure itself, in the row's unit. `other` names another figure to compare with.
+    `faster`: the other system takes at least `factor` times as long. `within`: perdure takes at most
+    `factor` times as long. `at most`: the figure itself, in the row's unit. `other` names another figure to
+    compare with.
     """
 
     key: str

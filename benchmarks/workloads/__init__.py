@@ -13,6 +13,7 @@ MODULES = {
     "zodb": "benchmarks.workloads.zodb",
     "perdure.zodb": "benchmarks.workloads.zodb",
     "lmdb": "benchmarks.workloads.raw",
+    "perdure.large": "benchmarks.workloads.large",
 }
 
 
@@ -20,8 +21,9 @@ MODULES = {
 class Workload:
     """A function to measure in a fresh process.
 
-    `starts_from` names the database it gets a copy of ("" for none); `size` is its own number of objects (0: that of
-    the comparison), which then ends the names of its figures; `only` limits it to systems whose name starts so.
+    `starts_from` names the database it gets a copy of ("" for none); `size` is its own number of objects
+    (0: that of the comparison), which then ends the names of its figures; `only` limits it to systems whose
+    name starts so.
     """
 
     run: Callable[[Bench], Figures]

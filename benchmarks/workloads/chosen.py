@@ -6,14 +6,13 @@ from typing import Any
 
 SYSTEM = os.environ["BENCH_SYSTEM"]
 
-
-def _import(dbzero: str, perdure: str) -> Any:
-    return import_module(perdure if SYSTEM.startswith("perdure") else dbzero)
-
-
-if SYSTEM in ("dbzero", "perdure"):
-    db0: Any = _import("dbzero", "perdure")
+if SYSTEM == "zodb":
+    ZODB: Any = import_module("ZODB")
+    Persistent: Any = import_module("persistent").Persistent
+    OOBTree: Any = import_module("BTrees.OOBTree").OOBTree
+elif SYSTEM == "perdure.zodb":
+    ZODB = import_module("perdure.zodb")
+    Persistent = ZODB.Persistent
+    OOBTree = import_module("perdure.zodb.BTrees.OOBTree").OOBTree
 else:
-    ZODB: Any = _import("ZODB", "perdure.zodb")
-    Persistent: Any = _import("persistent", "perdure.zodb").Persistent
-    OOBTree: Any = _import("BTrees.OOBTree", "perdure.zodb.BTrees.OOBTree").OOBTree
+    db0: Any = import_module("dbzero" if SYSTEM == "dbzero" else "perdure")

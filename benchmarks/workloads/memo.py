@@ -332,6 +332,6 @@ WORKLOADS = {
     "durable_commits": Workload(durable_commits, "objects"),
     "threaded_commits": Workload(threaded_commits, "objects"),
     "open_small": Workload(open_database, "objects", 1_000),
-    "open_large": Workload(open_database, "objects", 1_000_000),
+    "open_large": Workload(open_database, "objects", 1_000_000, "perdure"),
     "create_large": Workload(create, size=1_000_000, only="perdure"),
 }
