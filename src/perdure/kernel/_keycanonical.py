@@ -1,0 +1,63 @@
+"""`canonical`: equal dictionary keys become one value, shared by both `keys`."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, time
+from decimal import Decimal
+
+from perdure.kernel._keynumbers import DIGIT_LIMIT
+from perdure.kernel._keytimes import canonical_moment
+
+__all__ = ["canonical"]
+
+
+def canonical(value: object) -> object:
+    """See `perdure.kernel.keys.canonical`."""
+    kind = type(value)
+    if kind is bool:
+        return int(value)  # type: ignore[call-overload]
+    if kind is float:
+        return _canonical_float(value)  # type: ignore[arg-type]
+    if kind is Decimal:
+        return _canonical_decimal(value)  # type: ignore[arg-type]
+    if kind is complex:
+        return _canonical_complex(value)  # type: ignore[arg-type]
+    if kind is datetime or kind is time:
+        return canonical_moment(value)  # type: ignore[arg-type]
+    if kind is tuple:
+        return tuple([canonical(item) for item in value])  # type: ignore[attr-defined]
+    return value
+
+
+def _canonical_float(value: float) -> int | float:
+    return int(value) if value.is_integer() else value
+
+
+def _canonical_complex(value: complex) -> int | float | complex:
+    if value.imag == 0:
+        return _canonical_float(value.real)
+    # Adding zero turns -0.0, which equals 0.0, into it.
+    return complex(value.real + 0.0, value.imag)
+
+
+def _canonical_decimal(value: Decimal) -> int | float | Decimal:
+    if value.is_nan():
+        return value
+    if value.is_infinite():
+        return -math.inf if value.is_signed() else math.inf
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits))
+    stripped = text.rstrip("0")
+    if not stripped:
+        return 0
+    exponent += len(text) - len(stripped)
+    shortest = Decimal(f"{'-' * sign}{stripped}E{exponent}")
+    if exponent >= 0:
+        return int(shortest) if exponent + len(stripped) <= DIGIT_LIMIT else shortest
+    if value.adjusted() >= -330:
+        double = float(shortest)
+        if math.isfinite(double) and Decimal.from_float(double) == shortest:
+            return double
+    return shortest
