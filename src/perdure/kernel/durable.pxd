@@ -26,6 +26,7 @@ cdef class Durable:
     cdef signed char state
     cdef unsigned char touched
     cdef unsigned char volatile
+    cdef unsigned char referring
     cdef unsigned int size
     cdef unsigned long long oid
     cdef unsigned long long mask

@@ -210,8 +210,11 @@ cdef class Durable:
 
     Subclasses may override the hooks `_perdure_convert_` (a value being assigned to a field),
     `_perdure_store_`/`_perdure_restore_` (a record of their own instead of fields) and `_perdure_forget_`
-    (drop what was cached when the object becomes a ghost).
+    (drop what was cached when the object becomes a ghost). `_perdure_weak_` names the fields whose references
+    do not hold their targets, or is None.
     """
+
+    _perdure_weak_ = None
 
     def __getattribute__(self, str name):
         if self.state <= _GHOST and not _needs_no_state(name):
@@ -407,7 +410,7 @@ cdef class Owner:
         for index in range(len(created)):
             obj = <Durable>created[index]
             created[index] = None
-            if Py_REFCNT(obj) > 1 and obj.oid == 0 and obj.state == _NEW:
+            if Py_REFCNT(obj) > 1 and obj.state == _NEW and obj.owner is self:
                 kept.append(obj)
         return kept
 
@@ -468,12 +471,26 @@ def detach(Durable obj):
     obj.owner = None
 
 
-def mark_clean(Durable obj, unsigned int size):
+def mark_clean(Durable obj, unsigned int size, bint has_references=True):
     """The state of the object equals what is stored; `size` is what it costs the cache, in bytes."""
+    obj.referring = has_references
     obj.owner.cached_bytes += <Py_ssize_t>size - <Py_ssize_t>obj.size
     obj.size = size
     obj.state = _CLEAN
     obj.touched = 1
+
+
+def has_references(Durable obj):
+    """Whether the stored record of the object refers to others."""
+    return obj.referring
+
+
+def revive(Durable obj):
+    """Make an object a ghost again, also one that was deleted: a rollback brings its stored state back."""
+    if obj.state == _DEAD:
+        obj.state = _GHOST
+    else:
+        make_ghost(obj)
 
 
 def mark_dirty(Durable obj):

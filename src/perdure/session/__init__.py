@@ -1,0 +1,36 @@
+"""Databases and connections: objects as of a state, pending changes, savepoints, commit."""
+
+from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id, register_builtin
+from perdure.session.catalog import Catalog, ClassEntry, Shape
+from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
+from perdure.session.connection import Connection, Savepoint, Weak
+from perdure.session.database import Database
+from perdure.session.extensions import find_extension, read_extension, register_extension
+from perdure.session.roots import delete_root, get_root, root_names, set_root
+from perdure.session.tagging import class_tag
+
+__all__ = [
+    "FIRST_FREE_ID",
+    "Catalog",
+    "ClassEntry",
+    "Connection",
+    "Database",
+    "Savepoint",
+    "Shape",
+    "StandIn",
+    "Weak",
+    "builtin_class",
+    "builtin_id",
+    "class_tag",
+    "delete_root",
+    "find_extension",
+    "get_root",
+    "identity_of",
+    "read_extension",
+    "register_builtin",
+    "register_class",
+    "register_extension",
+    "resolve_class",
+    "root_names",
+    "set_root",
+]

@@ -1,0 +1,303 @@
+"""The classes and shapes of one database.
+
+A class has a small id that never changes; its identity, module and name are one metadata entry, so that renaming
+or moving a class writes one key. A shape is a class with the names of an object's fields; each record starts with
+a shape id. New entries wait here until a commit takes them along: records that use them are in the same batch or a
+later one. Two processes that meet a new class at once give it two ids, which mean the same class.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel import codec, durable, keys
+from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id
+from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
+from perdure.storage import Batch, VersionedStorage, View, spaces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Catalog", "ClassEntry", "Shape"]
+
+_CATALOG = spaces.CATALOG.id
+_CLASS = b"c"
+_SHAPE = b"s"
+_IDS_RESERVED_AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class ClassEntry:
+    """A class as this database knows it."""
+
+    class_id: int
+    identity: str
+    module: str
+    qualname: str
+    flags: dict[str, object]
+    bases: tuple[int, ...]
+    cls: type[durable.Durable] | None = None
+    by_mask: dict[int, Shape] = field(default_factory=dict)
+    by_names: dict[tuple[str, ...], Shape] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The stored form."""
+        return codec.encode_value((self.identity, self.module, self.qualname, self.flags, self.bases))
+
+
+@dataclass(slots=True)
+class Shape:
+    """A class with the names of its fields; `mask` is for the layout of the class's current Python type."""
+
+    shape_id: int
+    entry: ClassEntry
+    names: tuple[str, ...]
+    mask: int = 0
+    mask_cls: type | None = None
+
+
+class Catalog:
+    """Class and shape ids of a database, shared by its connections."""
+
+    def __init__(self, storage: VersionedStorage) -> None:
+        self._storage = storage
+        self._lock = threading.RLock()
+        self._classes: dict[int, ClassEntry] = {}
+        self._by_identity: dict[str, ClassEntry] = {}
+        self._by_type: dict[type, ClassEntry] = {}
+        self._shapes: dict[int, Shape] = {}
+        self._pending: dict[bytes, bytes] = {}
+        self._free: dict[str, list[int]] = {"class": [], "shape": []}
+        self._families: dict[int, frozenset[int]] = {}
+        self._loaded_state = -1
+        self.refresh()
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read entries that other processes have added."""
+        with self._lock:
+            view = self._storage.view()
+            try:
+                self._load(view)
+            finally:
+                view.release()
+
+    def _load(self, view: View) -> None:
+        if view.state == self._loaded_state:
+            return
+        for key, value in view.scan(_CATALOG, _CLASS, b"d"):
+            class_id = keys.decode_uint(key, 1)[0]
+            identity, module, qualname, flags, bases = cast(Any, codec.decode_value(value))
+            known = self._classes.get(class_id)
+            if known is None:
+                self._add_class(ClassEntry(class_id, identity, module, qualname, flags, tuple(bases)))
+            elif known.encode() != value and key not in self._pending:
+                self._by_identity.pop(known.identity, None)
+                known.identity, known.module, known.qualname, known.cls = identity, module, qualname, None
+                self._by_identity[identity] = known
+        for key, value in view.scan(_CATALOG, _SHAPE, b"t"):
+            shape_id = keys.decode_uint(key, 1)[0]
+            if shape_id not in self._shapes:
+                class_id, names = cast(Any, codec.decode_value(value))
+                entry = self._classes.get(class_id)
+                if entry is None:
+                    raise CorruptRecordError(f"shape {shape_id} names class {class_id}, which is not in the catalog")
+                self._add_shape(Shape(shape_id, entry, tuple(names)))
+        self._loaded_state = view.state
+
+    def shape(self, shape_id: int) -> Shape:
+        """The shape of a record."""
+        found = self._shapes.get(shape_id)
+        if found is None:
+            self.refresh()
+            found = self._shapes.get(shape_id)
+            if found is None:
+                raise CorruptRecordError(f"a record has shape {shape_id}, which is not in the catalog")
+        return found
+
+    def entry(self, class_id: int) -> ClassEntry:
+        """The class of an id."""
+        found = self._classes.get(class_id)
+        if found is None:
+            self.refresh()
+            found = self._classes.get(class_id)
+            if found is None:
+                raise CorruptRecordError(f"a reference names class {class_id}, which is not in the catalog")
+        return found
+
+    def class_of(self, class_id: int) -> type[durable.Durable]:
+        """The Python class of an id; a stand-in when it cannot be imported."""
+        if class_id < FIRST_FREE_ID:
+            found = builtin_class(class_id)
+            if found is None:
+                raise CorruptRecordError(f"a record names the unknown built-in class {class_id}")
+            return found
+        return self._resolve(self.entry(class_id))
+
+    def _resolve(self, entry: ClassEntry) -> type[durable.Durable]:
+        if entry.cls is None:
+            entry.cls = resolve_class(entry.identity, entry.module, entry.qualname)
+            self._by_type[entry.cls] = entry
+        return entry.cls
+
+    def entries(self) -> Iterable[ClassEntry]:
+        """All classes of the database, by id."""
+        with self._lock:
+            return [self._classes[class_id] for class_id in sorted(self._classes)]
+
+    def find_entry(self, cls: type) -> ClassEntry | None:
+        """The entry of a class, or None when this database has never seen it."""
+        return self._by_type.get(cls) or self._attach(cls)
+
+    def family(self, cls: type) -> frozenset[int]:
+        """Class ids of `cls` and of all classes that derive from it, here."""
+        entry = self.find_entry(cls)
+        wanted = identity_of(cls)
+        with self._lock:
+            ids = {one.class_id for one in self._classes.values() if one.identity == wanted}
+            if entry is not None:
+                ids.add(entry.class_id)
+            size = -1
+            while size != len(ids):
+                size = len(ids)
+                ids |= {one.class_id for one in self._classes.values() if ids.intersection(one.bases)}
+        return frozenset(ids)
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    def entry_for(self, cls: type[durable.Durable]) -> ClassEntry:
+        """The entry of a class, made when this database has none yet."""
+        found = self._by_type.get(cls) or self._attach(cls)
+        return found if found is not None else self._create(cls)
+
+    def _attach(self, cls: type) -> ClassEntry | None:
+        with self._lock:
+            entry = self._by_identity.get(identity_of(cls))
+            if entry is None or not issubclass(cls, durable.Durable):
+                return None
+            entry.cls = cls
+            entry.by_mask.clear()
+            self._by_type[cls] = entry
+            return entry
+
+    def _create(self, cls: type[durable.Durable]) -> ClassEntry:
+        with self._lock:
+            bases = tuple(self.entry_for(base).class_id for base in _durable_bases(cls))
+            flags = dict(getattr(cls, "_perdure_flags_", {}))
+            entry = ClassEntry(
+                self._new_id("class"), identity_of(cls), cls.__module__, cls.__qualname__, flags, bases, cls
+            )
+            self._add_class(entry)
+            self._by_type[cls] = entry
+            register_class(cls)
+            self._pending[_CLASS + keys.encode_uint(entry.class_id)] = entry.encode()
+            return entry
+
+    def class_id(self, cls: type[durable.Durable]) -> int:
+        """The id of a class, for references to its instances."""
+        found = self._by_type.get(cls)
+        if found is not None:
+            return found.class_id
+        return builtin_id(cls) or self.entry_for(cls).class_id
+
+    def shape_of(self, obj: durable.Durable) -> Shape:
+        """The shape of an object's present fields, made when it is new."""
+        cls = type(obj)
+        entry = self._by_type.get(cls) or self.entry_for(cls)
+        if durable.is_wide(obj):
+            return self._shape_named(entry, tuple(durable.fields(obj)))
+        mask = durable.mask_of(obj)
+        found = entry.by_mask.get(mask)
+        if found is None:
+            with self._lock:
+                found = self._shape_named(entry, durable.layout_for(cls).names_of(mask))
+                entry.by_mask[mask] = found
+        return found
+
+    def _shape_named(self, entry: ClassEntry, names: tuple[str, ...]) -> Shape:
+        with self._lock:
+            found = entry.by_names.get(names)
+            if found is None:
+                found = Shape(self._new_id("shape"), entry, names)
+                self._add_shape(found)
+                key = _SHAPE + keys.encode_uint(found.shape_id)
+                self._pending[key] = codec.encode_value((entry.class_id, names))
+            return found
+
+    def restore(self, obj: durable.Durable, shape: Shape, values: list[object]) -> None:
+        """Set the fields of a loaded object."""
+        cls = type(obj)
+        if shape.mask_cls is not cls:
+            shape.mask = durable.layout_for(cls).mask_of(shape.names)
+            shape.mask_cls = cls
+        if len(values) != len(shape.names):
+            raise CorruptRecordError(
+                f"{durable.describe(obj)} has {len(values)} values for the {len(shape.names)} fields of its shape"
+            )
+        durable.restore_fields(obj, shape.names, values, shape.mask)
+
+    def rename(self, identity: str, module: str, qualname: str, new_identity: str | None = None) -> None:
+        """Say that a class has moved: stored objects of `identity` are instances of the class named here.
+
+        Raises `KeyError` when no class of that identity is stored. Takes effect with the next commit.
+        """
+        with self._lock:
+            entry = self._by_identity[identity]
+            del self._by_identity[identity]
+            entry.identity = new_identity or f"{module}:{qualname}"
+            entry.module, entry.qualname, entry.cls = module, qualname, None
+            self._by_identity[entry.identity] = entry
+            self._pending[_CLASS + keys.encode_uint(entry.class_id)] = entry.encode()
+
+    def add_pending(self, batch: Batch) -> dict[bytes, bytes]:
+        """Put waiting entries into a batch; give the result to `committed` when it is in."""
+        with self._lock:
+            if not self._pending:
+                return {}
+            taken = dict(self._pending)
+        batch.puts.setdefault(_CATALOG, {}).update(taken)
+        return taken
+
+    def committed(self, taken: dict[bytes, bytes]) -> None:
+        """The entries of a batch are stored and need not wait any more."""
+        with self._lock:
+            for key, value in taken.items():
+                if self._pending.get(key) == value:
+                    del self._pending[key]
+
+    def has_pending(self) -> bool:
+        """Whether entries wait for a commit."""
+        return bool(self._pending)
+
+    # -- shared by both ------------------------------------------------------------------------------------
+
+    def _add_class(self, entry: ClassEntry) -> None:
+        self._classes[entry.class_id] = entry
+        self._by_identity.setdefault(entry.identity, entry)
+
+    def _add_shape(self, shape: Shape) -> None:
+        self._shapes[shape.shape_id] = shape
+        shape.entry.by_names.setdefault(shape.names, shape)
+
+    def _new_id(self, kind: str) -> int:
+        free = self._free[kind]
+        if not free:
+            reserved = self._storage.reserve(kind, _IDS_RESERVED_AT_ONCE)
+            free.extend(FIRST_FREE_ID + number for number in reversed(reserved))
+        return free.pop()
+
+
+def _durable_bases(cls: type[durable.Durable]) -> list[type[durable.Durable]]:
+    """The nearest durable classes above `cls` that instances are stored under."""
+    found: list[type[durable.Durable]] = []
+    for base in cls.__mro__[1:]:
+        if base in (durable.Durable, StandIn) or not issubclass(base, durable.Durable):
+            continue
+        if getattr(base, "_perdure_abstract_", None) is base or any(issubclass(one, base) for one in found):
+            continue
+        found.append(base)
+    return found

@@ -1,0 +1,84 @@
+"""The durable classes of this process by identity, and stand-ins for those that cannot be imported.
+
+The identity of a class is the string given as `id`, else `module:qualname`. It is what a database stores, once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from perdure.errors import ClassNotFoundError
+from perdure.kernel import durable
+
+__all__ = ["StandIn", "identity_of", "register_class", "resolve_class"]
+
+_registered: dict[str, type[durable.Durable]] = {}
+
+
+def identity_of(cls: type) -> str:
+    """The identity under which `cls` is stored."""
+    own = cls.__dict__.get("_perdure_identity_")
+    return own if isinstance(own, str) else f"{cls.__module__}:{cls.__qualname__}"
+
+
+def register_class(cls: type[durable.Durable]) -> None:
+    """Make `cls` the class of its identity in this process; a redefinition replaces the earlier class."""
+    _registered[identity_of(cls)] = cls
+
+
+def resolve_class(identity: str, module: str, qualname: str) -> type[durable.Durable]:
+    """The class of an identity: registered, importable, or else a stand-in that tells why it is not."""
+    found = _registered.get(identity)
+    if found is not None:
+        return found
+    try:
+        target: Any = importlib.import_module(module)
+        for part in qualname.split("."):
+            target = getattr(target, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        return _stand_in(identity, module, qualname, f"{type(error).__name__}: {error}")
+    found = _registered.get(identity)
+    if found is not None:
+        return found
+    if isinstance(target, type) and issubclass(target, durable.Durable) and identity_of(target) == identity:
+        _registered[identity] = target
+        return target
+    return _stand_in(identity, module, qualname, f"{module}.{qualname} is no durable class of identity {identity!r}")
+
+
+class StandIn(durable.Durable):
+    """An object whose class cannot be imported here.
+
+    Its stored fields can be read as attributes, and it is stored again as it was. Using it in any other way
+    raises `ClassNotFoundError` with the import that failed.
+    """
+
+    _perdure_missing_ = ("", "")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise self._perdure_error_()
+
+    def __delattr__(self, name: str) -> None:
+        raise self._perdure_error_()
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        raise self._perdure_error_(f" and it has no stored field {name!r}")
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Raise `ClassNotFoundError`."""
+        raise self._perdure_error_()
+
+    def __repr__(self) -> str:
+        return f"<stand-in for {self._perdure_missing_[0]} #{durable.oid_of(self)}>"
+
+    def _perdure_error_(self, more: str = "") -> ClassNotFoundError:
+        identity, reason = self._perdure_missing_
+        return ClassNotFoundError(f"the class {identity} cannot be loaded here ({reason}){more}")
+
+
+def _stand_in(identity: str, module: str, qualname: str, reason: str) -> type[StandIn]:
+    members = {"_perdure_missing_": (identity, reason), "_perdure_identity_": identity, "__module__": module}
+    return type(qualname.rpartition(".")[2], (StandIn,), members)

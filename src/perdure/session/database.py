@@ -1,0 +1,127 @@
+"""One database: its storage, its catalog and the ids it gives out. A process opens each file once and shares it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from typing import Any
+
+from perdure.errors import DatabaseLockedError, ReadOnlyError
+from perdure.kernel import codec
+from perdure.session.catalog import Catalog
+from perdure.session.connection import Connection
+from perdure.storage import Batch, VersionedStorage, open_storage, spaces
+
+__all__ = ["Database"]
+
+_FIRST_BLOCK = 1 << 10
+_LARGEST_BLOCK = 1 << 20
+_IDENTITY_KEY = b"d"
+
+_open: dict[str, Database] = {}
+_open_lock = threading.RLock()
+
+
+class Database:
+    """A storage with its catalog. Use `Database.open`; each open is matched by one `close`.
+
+    >>> database = Database.open(None)
+    >>> connection = database.connect()
+    >>> connection.close(); database.close()
+    """
+
+    def __init__(self, storage: VersionedStorage, name: str, *, read_only: bool = False) -> None:
+        self.storage = storage
+        self.name = name
+        self.read_only = read_only
+        self._lock = threading.Lock()
+        self._next_oid = 1
+        self._last_oid = 0
+        self._block = _FIRST_BLOCK
+        self._opened = 1
+        self._path: str | None = None
+        self._options: dict[str, Any] = {}
+        self.catalog = Catalog(storage)
+        self.uuid = self._read_identity()
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None, *, name: str | None = None, **options: Any) -> Database:
+        """Open the database file at `path`, or a new one in memory for None.
+
+        `options` are those of `perdure.storage.open_storage`. The same file opened twice in a process is one
+        `Database`; a second open for writing of one open for reading raises `DatabaseLockedError`.
+        """
+        if path is None:
+            return cls(open_storage(None, **options), name or "memory")
+        real = os.path.realpath(path)
+        with _open_lock:
+            found = _open.get(real)
+            if found is not None:
+                if found.read_only and not options.get("read_only", False):
+                    raise DatabaseLockedError(f"{real} is open for reading in this process; close it before writing")
+                if options.get("exclusive") and not found._options.get("exclusive"):
+                    raise DatabaseLockedError(f"{real} is already open in this process, not exclusively")
+                found._opened += 1
+                return found
+            storage = open_storage(real, **options)
+            try:
+                database = cls(storage, name or os.fspath(path), read_only=options.get("read_only", False))
+            except BaseException:
+                storage.close()
+                raise
+            database._path, database._options = real, options
+            _open[real] = database
+            return database
+
+    def _read_identity(self) -> int:
+        view = self.storage.view()
+        try:
+            found = view.get(spaces.CATALOG.id, _IDENTITY_KEY)
+        finally:
+            view.release()
+        if found is not None:
+            identity = codec.decode_value(found)
+            assert isinstance(identity, int)
+            return identity
+        if self.read_only:
+            return 0
+        identity = secrets.randbits(63) | 1
+        batch = Batch(base=self.storage.last_state)
+        batch.puts = {spaces.CATALOG.id: {_IDENTITY_KEY: codec.encode_value(identity)}}
+        self.storage.commit(batch)
+        return identity
+
+    def connect(self, at: int | None = None, *, writable: bool | None = None, **options: Any) -> Connection:
+        """A connection at the newest state, or a read-only one at state `at`.
+
+        Raises `ValueError` when there is no such state.
+        """
+        if at is not None:
+            return Connection(self, self.storage.view(at), writable=False, **options)
+        if writable is None:
+            writable = not self.read_only
+        elif writable and self.read_only:
+            raise ReadOnlyError(f"{self.name} is open for reading only")
+        return Connection(self, self.storage.view(), writable=writable, **options)
+
+    def new_oid(self) -> int:
+        """An object id that no object has had or will get."""
+        with self._lock:
+            if self._next_oid > self._last_oid:
+                block = self.storage.reserve("oid", self._block)
+                self._next_oid, self._last_oid = block[0] + 1, block[-1] + 1
+                self._block = min(self._block * 2, _LARGEST_BLOCK)
+            oid = self._next_oid
+            self._next_oid += 1
+            return oid
+
+    def close(self) -> None:
+        """Close what the matching `open` opened; the last one closes the storage."""
+        with _open_lock:
+            self._opened -= 1
+            if self._opened > 0:
+                return
+            if self._path is not None:
+                _open.pop(self._path, None)
+            self.storage.close()

@@ -1,0 +1,131 @@
+"""Pending writes of a connection: a stack of overlays above its view.
+
+Savepoints and `atomic` push an overlay; success merges it into the one below, failure drops it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pyroaring import BitMap
+
+from perdure.kernel import durable, keys
+from perdure.storage import Batch, PostingDelta, spaces
+
+__all__ = ["Overlay", "posting_key"]
+
+Merge = int | PostingDelta
+
+
+def posting_key(tag: bytes, chunk: int) -> bytes:
+    """Key of one chunk of a tag's posting."""
+    return tag + keys.encode_uint(chunk)
+
+
+@dataclass(slots=True)
+class Overlay:
+    """Writes not yet committed, and the objects that they came from."""
+
+    puts: dict[int, dict[bytes, bytes | None]] = field(default_factory=dict)
+    holders: dict[int, int] = field(default_factory=dict)
+    """Object id → change of its stored holder counter."""
+    counters: dict[bytes, int] = field(default_factory=dict)
+    postings: dict[bytes, dict[int, PostingDelta]] = field(default_factory=dict)
+    """Tag key → chunk → object ids (low bits) to add and remove."""
+    touched: set[int] = field(default_factory=set)
+    """Ids of objects flushed here, so that a rollback can make them ghosts."""
+    created: set[int] = field(default_factory=set)
+    dropped: dict[int, durable.Durable] = field(default_factory=dict)
+    """Live objects deleted here, so that a rollback can bring them back."""
+    _sorted: dict[int, list[bytes]] = field(default_factory=dict)
+
+    def put(self, space: int, key: bytes, value: bytes | None) -> None:
+        """Write `value` under `key`; None deletes."""
+        content = self.puts.get(space)
+        if content is None:
+            content = self.puts[space] = {}
+        if key not in content:
+            self._sorted.pop(space, None)
+        content[key] = value
+
+    def hold(self, oid: int, change: int) -> None:
+        """Add `change` to the holder counter of an object."""
+        total = self.holders.get(oid, 0) + change
+        if total:
+            self.holders[oid] = total
+        else:
+            self.holders.pop(oid, None)
+
+    def count(self, key: bytes, change: int) -> None:
+        """Add `change` to a collection's size counter."""
+        self.counters[key] = self.counters.get(key, 0) + change
+
+    def post(self, tag: bytes, oids: list[int], *, add: bool) -> None:
+        """Add object ids to a tag's posting, or remove them."""
+        chunks = self.postings.setdefault(tag, {})
+        by_chunk: dict[int, list[int]] = {}
+        for oid in oids:
+            by_chunk.setdefault(oid >> 16, []).append(oid & 0xFFFF)
+        for chunk, lows in by_chunk.items():
+            delta = chunks.get(chunk)
+            if delta is None:
+                delta = chunks[chunk] = PostingDelta(BitMap(), BitMap())
+            changed = BitMap(lows)
+            (delta.adds if add else delta.removes).update(changed)
+            other = delta.removes if add else delta.adds
+            other -= changed
+
+    def keys_between(self, space: int, low: bytes, high: bytes | None) -> list[bytes]:
+        """Keys written in the half-open range, in order."""
+        content = self.puts.get(space)
+        if not content:
+            return []
+        ordered = self._sorted.get(space)
+        if ordered is None:
+            ordered = self._sorted[space] = sorted(content)
+        end = len(ordered) if high is None else bisect_left(ordered, high)
+        return ordered[bisect_left(ordered, low) : end]
+
+    def merge_into(self, below: Overlay) -> None:
+        """Move everything to the overlay below: the block that owned this one succeeded."""
+        for space, content in self.puts.items():
+            below.puts.setdefault(space, {}).update(content)
+            below._sorted.pop(space, None)
+        for oid, change in self.holders.items():
+            below.hold(oid, change)
+        for key, change in self.counters.items():
+            below.count(key, change)
+        for tag, chunks in self.postings.items():
+            for chunk, delta in chunks.items():
+                base = chunk << 16
+                below.post(tag, [base | low for low in delta.removes], add=False)
+                below.post(tag, [base | low for low in delta.adds], add=True)
+        below.touched |= self.touched
+        below.created |= self.created
+        below.dropped.update(self.dropped)
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self.puts or self.holders or self.counters or self.postings)
+
+    def to_batch(self, base: int) -> Batch:
+        """The writes as a storage batch on state `base`."""
+        batch = Batch(base=base)
+        batch.puts = self.puts
+        merges: dict[int, dict[bytes, Merge]] = {}
+        if self.holders:
+            merges[spaces.REFCOUNTS.id] = {keys.encode_uint(oid): change for oid, change in self.holders.items()}
+        if self.counters:
+            merges[spaces.COUNTERS.id] = {key: change for key, change in self.counters.items() if change}
+        if self.postings:
+            merges[spaces.POSTINGS.id] = dict(self._posting_merges())
+        batch.merges = merges
+        return batch
+
+    def _posting_merges(self) -> Iterator[tuple[bytes, Merge]]:
+        for tag, chunks in self.postings.items():
+            for chunk, delta in chunks.items():
+                if delta.adds or delta.removes:
+                    yield posting_key(tag, chunk), delta

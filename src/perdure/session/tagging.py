@@ -1,0 +1,164 @@
+"""Tags of objects and the postings of tags, kept in step.
+
+Tag changes are buffered and worked in by the next flush. An object's row lists its tags, so that dropping it finds
+its postings; the type tag is not listed, since the record names the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from pyroaring import BitMap
+
+from perdure.kernel import codec, durable, keys
+from perdure.session.builtin import FIRST_FREE_ID
+from perdure.session.overlay import posting_key
+from perdure.storage import merge, spaces
+
+if TYPE_CHECKING:
+    from perdure.session.connection import Connection
+
+__all__ = ["Tagging", "class_tag"]
+
+_TAGS = spaces.OBJECT_TAGS.id
+_POSTINGS = spaces.POSTINGS.id
+_CLASS_KIND = 0
+
+Row = dict[bytes, bool]
+"""Tag key → whether it is passive, in the order in which the tags were added."""
+
+
+def class_tag(class_id: int) -> bytes:
+    """Tag key of a class: kind 0. Kinds 1 and up belong to the query layer."""
+    return keys.encode((_CLASS_KIND, class_id))
+
+
+def encode_row(row: Row) -> bytes:
+    """Stored form of an object's tags: a tuple of keys, or a list of the regular and the passive ones."""
+    if not any(row.values()):
+        return codec.encode_value(tuple(row))
+    regular = tuple(tag for tag, passive in row.items() if not passive)
+    return codec.encode_value([regular, tuple(tag for tag, passive in row.items() if passive)])
+
+
+def decode_row(data: bytes | None) -> Row:
+    """The inverse of `encode_row`; None is an object without tags."""
+    if data is None:
+        return {}
+    value = codec.decode_value(data)
+    if isinstance(value, tuple):
+        return dict.fromkeys(cast("tuple[bytes, ...]", value), False)
+    regular, passive = cast("list[tuple[bytes, ...]]", value)
+    return {**dict.fromkeys(regular, False), **dict.fromkeys(passive, True)}
+
+
+class Tagging:
+    """Tag changes and postings of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._changes: list[tuple[durable.Durable, tuple[bytes, ...], bool, bool]] = []
+        self._instances: dict[int, list[int]] = {}
+
+    # -- changes -------------------------------------------------------------------------------------------
+
+    def change(self, obj: durable.Durable, tags: Iterable[bytes], *, add: bool, passive: bool = False) -> None:
+        """Add or remove tags of an object; the next flush works it in."""
+        self._changes.append((obj, tuple(tags), add, passive))
+
+    def instance(self, class_id: int, oid: int) -> None:
+        """Give a new object its type tag."""
+        self._instances.setdefault(class_id, []).append(oid)
+
+    def has_changes(self) -> bool:
+        """Whether a flush has tag changes to work in."""
+        return bool(self._changes)
+
+    def discard(self) -> None:
+        """Forget changes that no flush has seen."""
+        self._changes = []
+        self._instances = {}
+
+    def pending_objects(self) -> list[durable.Durable]:
+        """Objects with buffered tag changes; new ones among them have to be stored."""
+        return [change[0] for change in self._changes]
+
+    def flush(self) -> None:
+        """Work buffered changes into the overlay."""
+        connection = self._connection
+        for class_id, oids in self._instances.items():
+            connection.overlay.post(class_tag(class_id), oids, add=True)
+        self._instances = {}
+        changes, self._changes = self._changes, []
+        rows: dict[int, Row] = {}
+        moves: dict[bytes, dict[int, bool]] = {}
+        for obj, tags, add, passive in changes:
+            oid = durable.oid_of(obj)
+            row = rows.get(oid)
+            if row is None:
+                row = rows[oid] = self.row(oid)
+            for tag in tags:
+                if add and tag not in row:
+                    row[tag] = passive
+                    moves.setdefault(tag, {})[oid] = True
+                    if not passive:
+                        connection.lifetime.hold(oid)
+                elif not add and tag in row:
+                    if not row.pop(tag):
+                        connection.lifetime.release(oid)
+                    moves.setdefault(tag, {})[oid] = False
+        for tag, moved in moves.items():
+            for added in (False, True):
+                oids = [oid for oid, state in moved.items() if state is added]
+                if oids:
+                    connection.overlay.post(tag, oids, add=added)
+        for oid, row in rows.items():
+            connection.overlay.put(_TAGS, keys.encode_uint(oid), encode_row(row) if row else None)
+
+    def dropped(self, oid: int, shape_id: int) -> None:
+        """Take a dropped object out of all its postings."""
+        connection = self._connection
+        for tag in self.row(oid):
+            connection.overlay.post(tag, [oid], add=False)
+        connection.overlay.put(_TAGS, keys.encode_uint(oid), None)
+        if shape_id >= FIRST_FREE_ID:
+            class_id = connection.catalog.shape(shape_id).entry.class_id
+            connection.overlay.post(class_tag(class_id), [oid], add=False)
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def row(self, oid: int) -> Row:
+        """The tags of an object, flushed changes included."""
+        if self._connection.is_newborn(oid):
+            return decode_row(self._connection.read_pending(_TAGS, keys.encode_uint(oid)))
+        return decode_row(self._connection.read(_TAGS, keys.encode_uint(oid)))
+
+    def posting(self, tag: bytes) -> dict[int, BitMap]:
+        """Chunk → low bits of the ids of objects with the tag, flushed changes included; empty chunks left out."""
+        prefix = len(tag)
+        chunks: dict[int, BitMap] = {}
+        for key, value in self._connection.view.scan(_POSTINGS, tag, _after(tag)):
+            chunks[keys.decode_uint(key, prefix)[0]] = merge.posting_value(value)
+        for overlay in self._connection.overlays:
+            for chunk, delta in overlay.postings.get(tag, {}).items():
+                found = chunks.get(chunk)
+                chunks[chunk] = delta.adds.copy() if found is None else (found - delta.removes) | delta.adds
+        return {chunk: chunks[chunk] for chunk in sorted(chunks) if chunks[chunk]}
+
+    def posting_chunk(self, tag: bytes, chunk: int) -> BitMap:
+        """One chunk of `posting`."""
+        found = merge.posting_value(self._connection.view.get(_POSTINGS, posting_key(tag, chunk)))
+        for overlay in self._connection.overlays:
+            delta = overlay.postings.get(tag, {}).get(chunk)
+            if delta is not None:
+                found = (found - delta.removes) | delta.adds
+        return found
+
+
+def _after(prefix: bytes) -> bytes | None:
+    """The first key above every key that starts with `prefix`."""
+    for index in range(len(prefix) - 1, -1, -1):
+        if prefix[index] != 0xFF:
+            return prefix[:index] + bytes([prefix[index] + 1])
+    return None
