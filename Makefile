@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-KERNEL := $(wildcard src/perdure/kernel/*.pyx src/perdure/kernel/*.pxd)
+KERNEL := $(wildcard src/perdure/kernel/*.pyx src/perdure/kernel/*.pxd src/perdure/kernel/*.pxi)
 
 .PHONY: demo test bench lint docs fuzz asan flips soak clean setup
 setup: $(STAMP)

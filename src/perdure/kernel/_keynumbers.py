@@ -135,7 +135,11 @@ def _fraction_form(floor: float) -> bytes:
 def _digits_form(digits: str, exponent: int) -> bytes:
     """Decimal exponent of the first digit, then the digits in pairs, without zeros at the end."""
     adjusted = exponent + len(digits) - 1
-    head = b"\1" + encode_uint(adjusted) if adjusted >= 0 else b"\0" + encode_uint(~adjusted).translate(COMPLEMENT)
+    head = (
+        b"\1" + encode_uint(adjusted)
+        if adjusted >= 0
+        else b"\0" + encode_uint(~adjusted).translate(COMPLEMENT)
+    )
     digits = digits.rstrip("0")
     digits += "0" * (len(digits) % 2)
     return head + bytes(int(digits[at : at + 2]) + 1 for at in range(0, len(digits), 2)) + b"\0"
@@ -218,7 +222,7 @@ def _decode_magnitude(taker: Taker, form: int) -> bool | int | float | Decimal:
 
 
 def _decode_rest(taker: Taker, raw: bytes, big: bool) -> int | float | Decimal:
-    """What follows the whole part: the largest double not above the value, and how the value differs from it."""
+    """What follows the whole part: the largest double not above the value, and the difference from it."""
     floor: float = struct.unpack(">d", raw)[0]
     kind = taker.byte()
     if kind == _DIGITS:
@@ -249,7 +253,7 @@ def _decode_digits(taker: Taker) -> tuple[str, int]:
     if sign == 0:
         taker.mask ^= 0xFF
         adjusted = ~adjusted
-    pairs = []
+    pairs: list[str] = []
     while pair := taker.byte():
         if pair > 100 or len(pairs) * 2 > DIGIT_LIMIT:
             raise ValueError("not decimal digits")

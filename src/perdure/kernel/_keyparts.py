@@ -1,4 +1,4 @@
-"""What both `keys` share: kind bytes, ordered unsigned integers, the two value classes, and a checked reader."""
+"""What both `keys` share: kind bytes, ordered unsigned integers, two value classes, and a checked reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_DEPTH = 200
 
 
 class ObjectId(int):
-    """An object id inside a key: 0 to 2**64-1. It equals the int, but is a kind of its own in the key order."""
+    """An object id inside a key: 0 to 2**64-1. It equals the int, but is a kind of its own in key order."""
 
     __slots__ = ()
 
@@ -127,9 +127,7 @@ class Taker:
     def uint(self) -> int:
         """The next integer written by `encode_uint`."""
         lead = self.byte()
-        for first, base, size in reversed(_UINT_FORMS):
-            if lead >= base:
-                break
+        first, base, size = next(form for form in reversed(_UINT_FORMS) if lead >= form[1])
         if base < 0xF8:
             return first + (lead - base << 8 * size) + self.number(size)
         value = self.number(size) if lead == base else 0

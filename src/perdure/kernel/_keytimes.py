@@ -1,11 +1,12 @@
 """Key forms of dates and times, shared by both `keys` (docs/format.md, "Keys").
 
-Aware values are ordered by their instant, then by their offset from UTC; naive and aware ones are different kinds.
+Aware values are ordered by their instant, then by their offset from UTC; naive and aware ones are different
+kinds.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from perdure.errors import CorruptRecordError
@@ -30,7 +31,7 @@ _LAST_OFFSET = timedelta(days=1) - _MICROSECOND
 
 
 def encode_moment(value: date | time | timedelta) -> bytes:
-    """The key of one exact date, time, datetime or timedelta; TypeError for a tzinfo of a class of its own."""
+    """The key of one date, time, datetime or timedelta; TypeError for a tzinfo of a class of its own."""
     if type(value) is date:
         return bytes([DATE]) + _pack_date(value)
     if type(value) is timedelta:
@@ -39,7 +40,9 @@ def encode_moment(value: date | time | timedelta) -> bytes:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             return bytes([DATETIME]) + _pack_date(value) + _pack_clock(value)
-        return bytes([DATETIME_AWARE]) + _aware_form(value, value.toordinal() * _DAY + _microseconds(value), value.fold)
+        return bytes([DATETIME_AWARE]) + _aware_form(
+            value, value.toordinal() * _DAY + _microseconds(value), value.fold
+        )
     assert isinstance(value, time)
     if value.tzinfo is None:
         return bytes([TIME]) + _pack_clock(value)
@@ -145,7 +148,9 @@ def _decode_zone(taker: Taker, kind: int, offset: int) -> tzinfo:
     try:
         return ZoneInfo(name)
     except Exception:
-        taker.damaged(f"time zone {name!r} is not known on this machine (is its time zone database installed?)")
+        taker.damaged(
+            f"time zone {name!r} is not known on this machine (is its time zone database installed?)"
+        )
 
 
 def canonical_moment(value: datetime | time) -> datetime | time:
@@ -173,4 +178,4 @@ def _zone_for(instant: int, end: int) -> timezone:
     """UTC; for an instant that UTC cannot write, the zone furthest away, which can write all of them."""
     if instant < 0:
         return timezone(_LAST_OFFSET)
-    return timezone.utc if instant < end else timezone(-_LAST_OFFSET)
+    return UTC if instant < end else timezone(-_LAST_OFFSET)

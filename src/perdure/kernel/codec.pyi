@@ -1,9 +1,10 @@
 """Values and records as compact tagged bytes. Never pickle, never code execution.
 
-Any bytes decode to a value or raise `CorruptRecordError`. Native types, exact (subclasses are not native): None, bool,
-int, float, complex, str, bytes, bytearray, Decimal, date, time, datetime, timedelta, UUID, range, tuple, list, dict,
-set, frozenset. A time zone is native when it is a `datetime.timezone` or a `zoneinfo.ZoneInfo` with a key. Every other
-value goes to `refer`. A record is one object's shape id, its table of references, and its field values:
+Any bytes decode to a value or raise `CorruptRecordError`. Native types, exact (subclasses are not native):
+None, bool, int, float, complex, str, bytes, bytearray, Decimal, date, time, datetime, timedelta, UUID, range,
+tuple, list, dict, set, frozenset. A time zone is native when it is a `datetime.timezone` or a
+`zoneinfo.ZoneInfo` with a key. Every other value goes to `refer`. A record is one object's shape id, its
+table of references, and its field values:
 
 >>> data = encode_record(7, ["Ada", 36], refer)
 >>> shape_id, references, offset = decode_header(data)
@@ -44,9 +45,9 @@ def encode_record(
 ) -> bytes:
     """A record of `values` (0 <= `shape_id` < 2**64).
 
-    `refer` is asked for every value that is not native; an error it raises passes through. `Reference` and `Extension`
-    instances may also stand among the values, or inside a payload, themselves. `ValueError` for values nested deeper
-    than `MAX_DEPTH`, `TypeError` for a foreign value when `refer` is None.
+    `refer` is asked for every value that is not native; an error it raises passes through. `Reference` and
+    `Extension` instances may also stand among the values, or inside a payload, themselves. `ValueError` for
+    values nested deeper than `MAX_DEPTH`, `TypeError` for a foreign value when `refer` is None.
     """
 
 def decode_header(data: bytes) -> tuple[int, list[Reference], int]:
@@ -57,8 +58,8 @@ def decode_values(
 ) -> list[object]:
     """All values from `offset` to the end of `data`.
 
-    `objects[i]` stands for the i-th reference of the table: pass as many as the table has. `extend(code, payload)`
-    gives the value of an extension; an error that it raises passes through.
+    `objects[i]` stands for the i-th reference of the table: pass as many as the table has. `extend(code,
+    payload)` gives the value of an extension; an error that it raises passes through.
     """
 
 def list_references(data: bytes) -> list[Reference]:

@@ -64,8 +64,7 @@ def _encode_value(value: Any, depth: int) -> bytes:
     if kind is EnumKey:
         return bytes([parts.ENUM]) + encode_uint(value.type_id) + encode_uint(value.index)
     if kind is UUID:
-        body = value.bytes
-        return bytes([parts.UUID_KIND]) + body
+        return b"%c%b" % (parts.UUID_KIND, value.bytes)
     if kind in _MOMENTS:
         return encode_moment(value)
     if kind is complex:
@@ -124,7 +123,7 @@ def _decode_value(data: bytes, position: int, depth: int) -> tuple[Any, int]:
     if position >= len(data):
         damaged(position, "cut short")
     kind = data[position]
-    if 0x41 <= kind <= parts.INFINITY and not 0x7D < kind < parts.POSITIVE or kind == parts.NAN:
+    if (0x41 <= kind <= parts.INFINITY and not 0x7D < kind < parts.POSITIVE) or kind == parts.NAN:
         return decode_number(data, position)
     if kind in (parts.STR, parts.BYTES):
         return _decode_escaped(data, position)
@@ -153,7 +152,7 @@ def _decode_fixed(taker: Taker, kind: int) -> object:
 def _decode_tuple(data: bytes, position: int, depth: int) -> tuple[tuple[Any, ...], int]:
     if depth >= MAX_DEPTH:
         damaged(position, "nested too deep")
-    items = []
+    items: list[Any] = []
     while True:
         if position >= len(data):
             damaged(position, "cut short in a tuple")
