@@ -9,6 +9,7 @@ PerdureError
 │   ├── DiskFullError                  no space left; nothing was changed
 │   ├── NetworkFilesystemError         LMDB cannot be safe there
 │   ├── StorageFailedError             an earlier I/O failure; reopen
+│   ├── StateUnavailableError (LookupError) no such state yet, or packed away
 │   └── CorruptRecordError (ValueError) damaged bytes, with the key or object named
 ├── ConflictError (TransientError)     another commit came first; retry
 │   └── ReadConflictError              a key read by the transaction was changed
@@ -39,6 +40,7 @@ __all__ = [
     "ReadConflictError",
     "ReadOnlyError",
     "ReferenceError",
+    "StateUnavailableError",
     "StorageError",
     "StorageFailedError",
 ]
@@ -78,6 +80,10 @@ class NetworkFilesystemError(StorageError):
 
 class StorageFailedError(StorageError):
     """An earlier I/O failure left the storage refusing work until it is reopened."""
+
+
+class StateUnavailableError(StorageError, LookupError):
+    """A state was asked for that does not exist yet, or whose history was packed away."""
 
 
 class CorruptRecordError(StorageError, ValueError):

@@ -59,6 +59,7 @@ class LmdbEngine:
         self.guard = self._file.guard
         self._pin: int | None = None
         self._closed = False
+        self._file.engines.add(self)
         self.capabilities = Capabilities(
             name="lmdb",
             key_bytes_max=self._file.env.max_key_size(),

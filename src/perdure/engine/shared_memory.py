@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
 import platform
 import random
 import sys
+import tempfile
 import time
 
 from perdure.errors import StorageError
@@ -35,6 +37,7 @@ _NAP_SECONDS_MAX = 1.0
 _POLL_SECONDS_MAX = 0.02
 _FUTEX_CALL = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class _Timespec(ctypes.Structure):
@@ -51,6 +54,11 @@ def _find_futex() -> tuple[int, ctypes.CDLL] | None:
 _futex = _find_futex()
 
 
+def _private_file() -> int:
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
 class SharedMemory:
     """The mapped file; falls back to a private one where the directory cannot be written to."""
 
@@ -60,10 +68,10 @@ class SharedMemory:
         self._closed = False
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except PermissionError:
-            self._descriptor = os.memfd_create("perdure") if hasattr(os, "memfd_create") else -1
-            if self._descriptor < 0:
+        except OSError as error:
+            if error.errno not in _DENIED:
                 raise
+            self._descriptor = _private_file()
         if os.fstat(self._descriptor).st_size < _SIZE:
             os.ftruncate(self._descriptor, _SIZE)
         self._map = mmap.mmap(self._descriptor, _SIZE)

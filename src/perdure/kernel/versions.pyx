@@ -362,3 +362,54 @@ def open_scan(pairs, bytes lo, bytes hi, int space, Py_ssize_t limit, bint rever
             return out, (out[-1][0] if reverse else key)
         out.append((key, open_head(key, stored, space)))
     return out, None
+
+
+cdef Py_ssize_t _read_uint(const uint8_t* data, Py_ssize_t size, uint64_t* out) noexcept nogil:
+    """Length of the `keys.encode_uint` number at the start of `data`; 0 if there is none."""
+    cdef Py_ssize_t more, index
+    cdef uint64_t value, first
+    if size == 0:
+        return 0
+    if data[0] < 0x80:
+        out[0] = data[0]
+        return 1
+    if data[0] < 0xC0:
+        more, first, value = 1, 0x80, data[0] & 0x3F
+    elif data[0] < 0xE0:
+        more, first, value = 2, 0x4080, data[0] & 0x1F
+    elif data[0] < 0xF0:
+        more, first, value = 3, 0x204080, data[0] & 0x0F
+    elif data[0] < 0xF8:
+        more, first, value = 4, 0x10204080, data[0] & 0x07
+    elif data[0] <= 0xFB:
+        more, first, value = data[0] - 0xF3, 0, 0
+    else:
+        return 0
+    if size <= more:
+        return 0
+    for index in range(1, more + 1):
+        value = (value << 8) | data[index]
+    out[0] = first + value
+    return more + 1
+
+
+def id_runs(list pairs):
+    """Runs `(first, count)` of the object ids that the keys of `pairs` start with; `pairs` are sorted by key."""
+    cdef list out = []
+    cdef bytes key
+    cdef uint64_t number = 0, first = 0, last = 0
+    cdef bint started = False
+    for key, _ in pairs:
+        if _read_uint(_data(key), PyBytes_GET_SIZE(key), &number) == 0:
+            raise ValueError(f"the key 0x{key.hex()} does not start with an object id")
+        if started and number == last:
+            continue
+        if not started or number != last + 1:
+            if started:
+                out.append((first, last - first + 1))
+            first = number
+            started = True
+        last = number
+    if started:
+        out.append((first, last - first + 1))
+    return out

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from zlib import crc32
 
 from perdure.errors import CorruptRecordError
+from perdure.kernel._keyparts import Taker
 
 __all__ = [
     "DELTA",
@@ -14,6 +15,7 @@ __all__ = [
     "TOMBSTONE",
     "crc32",
     "fold_scan",
+    "id_runs",
     "open_head",
     "open_scan",
     "open_value",
@@ -255,3 +257,19 @@ def open_scan(
             return out, out[-1][0] if reverse else key
         out.append((key, open_head(key, stored, space)))
     return out, None
+
+
+def id_runs(pairs: list[Pair]) -> list[tuple[int, int]]:
+    """Runs `(first, count)` of the object ids that the keys of `pairs` start with; `pairs` are sorted by key."""
+    out: list[tuple[int, int]] = []
+    for key, _ in pairs:
+        try:
+            number = Taker(key, 0).uint()
+        except CorruptRecordError:
+            raise ValueError(f"the key 0x{key.hex()} does not start with an object id") from None
+        first, count = out[-1] if out else (0, 0)
+        if number == first + count and count:
+            out[-1] = (first, count + 1)
+        elif not count or number != first + count - 1:
+            out.append((number, 1))
+    return out

@@ -1,0 +1,111 @@
+"""Group commit: threads that write at the same time share one engine transaction and its one sync.
+
+Whoever gets the lead writes all that wait; each work succeeds or fails by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any, Protocol
+
+from perdure.engine import Engine, RetryTransaction
+from perdure.errors import StorageError
+
+from .reader import Reader
+from .writing import Writer
+
+__all__ = ["Group", "Work"]
+
+
+class Work(Protocol):
+    """Something to do inside an engine write transaction."""
+
+    def run(self, writer: Writer) -> Any:
+        """Check, then write; an exception must come before the first write. It may be run again."""
+
+
+class _Request:
+    __slots__ = ("done", "error", "result", "work")
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.done = False
+
+
+class Group:
+    """The queue of one storage's writers."""
+
+    def __init__(self, engine: Engine, reader: Reader) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._waiting: deque[_Request] = deque()
+        self._lead = threading.Lock()
+
+    def run(self, work: Work) -> Any:
+        """The result of `work`, durable; its error if it failed."""
+        request = _Request(work)
+        self._waiting.append(request)
+        with self._lead:
+            if not request.done:
+                try:
+                    self._serve()
+                except BaseException:
+                    if request in self._waiting:
+                        self._waiting.remove(request)
+                    raise
+        if request.error is not None:
+            raise request.error
+        return request.result
+
+    def _serve(self) -> None:
+        requests = []
+        while self._waiting:
+            requests.append(self._waiting.popleft())
+        try:
+            self._attempt(requests)
+        except StorageError as error:
+            if len(requests) == 1:
+                requests[0].error = error
+                requests[0].done = True
+                return
+            # One of them may be too large for the space that is left; the others need not suffer for it.
+            for request in requests:
+                self._alone(request)
+        finally:
+            self._waiting.extendleft(request for request in reversed(requests) if not request.done)
+
+    def _alone(self, request: _Request) -> None:
+        try:
+            self._attempt([request])
+        except StorageError as error:
+            request.error = error
+            request.done = True
+
+    def _attempt(self, requests: list[_Request]) -> None:
+        while True:
+            transaction = self._engine.begin(write=True)
+            try:
+                writer = Writer(transaction)
+                for request in requests:
+                    self._one(request, writer)
+                self._reader.relax()
+                transaction.commit()
+                break
+            except RetryTransaction:
+                continue
+            finally:
+                transaction.abort()
+        for request in requests:
+            request.done = True
+
+    def _one(self, request: _Request, writer: Writer) -> None:
+        request.error = None
+        try:
+            request.result = request.work.run(writer)
+        except (StorageError, RetryTransaction):
+            raise
+        except Exception as error:
+            request.error = error

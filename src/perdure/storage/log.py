@@ -1,0 +1,147 @@
+"""The log: one entry a commit, with what it changed, small even for bulk commits.
+
+An entry is `flags, time, [user], [description], [extension], [transaction], changes`. Changes of a space whose keys start
+with an object id are runs of ids; of the others the keys themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel import versions
+
+from .numbers import ByteReader, put_bytes, put_varint
+from .spaces import SPACES
+
+__all__ = ["Changes", "LogEntry", "Runs", "collect", "decode", "decode_time", "encode", "merge_changes"]
+
+Runs = list[tuple[int, int]]
+Changes = dict[int, "Runs | list[bytes]"]
+"""By space: runs `(first id, count)` in order where `Space.log` is "ids", else the keys in order."""
+
+_USER, _DESCRIPTION, _EXTENSION, _TRANSACTION = 1, 2, 4, 8
+
+
+@dataclass(slots=True)
+class LogEntry:
+    """One commit: its state, time (microseconds since 1970), metadata, and what it changed.
+
+    `transaction` is the id under which the batch was prepared; empty for a plain commit.
+    """
+
+    state: int
+    time: int
+    user: str = ""
+    description: str = ""
+    extension: bytes = b""
+    transaction: bytes = b""
+    changes: Changes = field(default_factory=dict)
+
+
+def collect(written: Mapping[int, list[tuple[bytes, bytes]]]) -> Changes:
+    """The changes named by sorted physical (or plain) keys, by space."""
+    changes: Changes = {}
+    for number, pairs in written.items():
+        space = SPACES[number]
+        if not pairs or space.log is None:
+            continue
+        if space.log == "ids":
+            changes[number] = versions.id_runs(pairs)
+        else:
+            changes[number] = [versions.split(key)[0] if space.versioned else key for key, _ in pairs]
+    return changes
+
+
+def encode(entry: LogEntry) -> bytes:
+    """The stored form; the state is its key."""
+    texts = (entry.user.encode(), entry.description.encode(), entry.extension, entry.transaction)
+    out = bytearray([sum(1 << bit for bit, text in enumerate(texts) if text)])
+    put_varint(out, entry.time)
+    for text in texts:
+        if text:
+            put_bytes(out, text)
+    for space, changed in sorted(entry.changes.items()):
+        out.append(space)
+        put_varint(out, len(changed))
+        if SPACES[space].log == "ids":
+            _put_runs(out, changed)  # type: ignore[arg-type]
+        else:
+            for key in changed:
+                put_bytes(out, key)  # type: ignore[arg-type]
+    return bytes(out)
+
+
+def _put_runs(out: bytearray, runs: Runs) -> None:
+    position = 0
+    for first, count in runs:
+        put_varint(out, first - position)
+        put_varint(out, count)
+        position = first + count
+
+
+def decode(state: int, data: bytes) -> LogEntry:
+    """The entry of `state` from its stored form; CorruptRecordError if it is none."""
+    reader = ByteReader(data)
+    flags = reader.take(1)[0]
+    time = reader.varint()
+    try:
+        user = reader.bytes().decode() if flags & _USER else ""
+        description = reader.bytes().decode() if flags & _DESCRIPTION else ""
+    except UnicodeDecodeError as error:
+        raise CorruptRecordError(f"damaged database: the log entry of state {state} has no valid text") from error
+    extension = reader.bytes() if flags & _EXTENSION else b""
+    transaction = reader.bytes() if flags & _TRANSACTION else b""
+    changes: Changes = {}
+    while not reader.done:
+        space = reader.take(1)[0]
+        if space >= len(SPACES):
+            raise CorruptRecordError(f"damaged database: the log entry of state {state} names no known space")
+        count = reader.varint()
+        changes[space] = _take_runs(reader, count) if SPACES[space].log == "ids" else [reader.bytes() for _ in range(count)]
+    return LogEntry(state, time, user, description, extension, transaction, changes)
+
+
+def decode_time(data: bytes) -> int:
+    """The time of an entry without the rest."""
+    return ByteReader(data, 1).varint()
+
+
+def _take_runs(reader: ByteReader, count: int) -> Runs:
+    runs: Runs = []
+    position = 0
+    for _ in range(count):
+        first = position + reader.varint()
+        length = reader.varint()
+        runs.append((first, length))
+        position = first + length
+    return runs
+
+
+def merge_changes(entries: Iterable[LogEntry]) -> Changes:
+    """The changes of several commits as one: runs joined, keys once each, in order."""
+    gathered: dict[int, list[list[tuple[int, int]] | list[bytes]]] = {}
+    for entry in entries:
+        for space, changed in entry.changes.items():
+            gathered.setdefault(space, []).append(changed)
+    merged: Changes = {}
+    for space, parts in gathered.items():
+        if len(parts) == 1:
+            merged[space] = parts[0]
+        elif SPACES[space].log == "ids":
+            merged[space] = _join_runs(sorted(run for part in parts for run in part))  # type: ignore[type-var]
+        else:
+            merged[space] = sorted({key for part in parts for key in part})  # type: ignore[type-var]
+    return merged
+
+
+def _join_runs(runs: Runs) -> Runs:
+    out: Runs = []
+    for first, count in runs:
+        if out and first <= out[-1][0] + out[-1][1]:
+            start, length = out[-1]
+            out[-1] = (start, max(length, first + count - start))
+        else:
+            out.append((first, count))
+    return out

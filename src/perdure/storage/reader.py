@@ -1,0 +1,94 @@
+"""The one read transaction that all views of an engine share.
+
+It is short-lived: dropped at every commit of this process, when `relax` is called, and by a background thread half a second
+after it was begun, so that an idle process does not keep the engine from reusing space.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TypeVar
+
+from perdure.engine import Engine, EngineTransaction, TransactionClosed
+
+__all__ = ["Reader"]
+
+_IDLE_SECONDS = 0.5
+
+Result = TypeVar("Result")
+
+
+class Reader:
+    """Gives the shared transaction to whoever holds `guard`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.guard = engine.guard
+        self._transaction: EngineTransaction | None = None
+        self._begun = threading.Event()
+        self._closed = False
+        self._sweeper: threading.Thread | None = None
+
+    def current(self) -> EngineTransaction:
+        """The shared transaction, begun if there is none; call with `guard` held."""
+        transaction = self._transaction
+        return self.begin() if transaction is None else transaction
+
+    def begin(self) -> EngineTransaction:
+        """A new shared transaction in place of the one before; call with `guard` held."""
+        self.relax()
+        transaction = self._transaction = self.engine.begin()
+        if not self._begun.is_set():
+            self._begun.set()
+            if self._sweeper is None:
+                self._start_sweeper()
+        return transaction
+
+    def run(self, work: Callable[[EngineTransaction], Result], fresh: bool = False) -> Result:
+        """The result of `work(transaction)`; run again if the engine ended the transaction before it. `fresh`: newest data."""
+        with self.guard:
+            try:
+                return work(self.begin() if fresh else self.current())
+            except TransactionClosed:
+                return work(self.begin())
+
+    def relax(self) -> None:
+        """End the shared transaction; the next use begins another."""
+        with self.guard:
+            transaction, self._transaction = self._transaction, None
+            if transaction is not None:
+                transaction.abort()
+
+    def close(self) -> None:
+        """End the transaction and the background thread."""
+        self._closed = True
+        self.relax()
+        self._begun.set()
+
+    def _start_sweeper(self) -> None:
+        self._sweeper = threading.Thread(
+            target=_sweep, args=(weakref.ref(self), self._begun), name="perdure-reader", daemon=True
+        )
+        self._sweeper.start()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+
+def _sweep(reference: weakref.ref[Reader], begun: threading.Event) -> None:
+    """Drop the shared transaction now and then, as long as the reader lives."""
+    pause = threading.Event()
+    while True:
+        begun.wait()
+        pause.wait(_IDLE_SECONDS)
+        reader = reference()
+        if reader is None or reader.closed:
+            return
+        with reader.guard:
+            begun.clear()
+            reader.relax()
+        del reader

@@ -1,0 +1,216 @@
+"""One batch inside one engine write transaction: check it, work out its entries, write them.
+
+`plan` reads and may refuse; `apply` writes and cannot. So a batch that conflicts leaves nothing behind, and others in the
+same engine transaction are not disturbed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from time import time_ns
+
+from perdure.engine import EngineTransaction
+from perdure.errors import ConflictError, ReadConflictError
+from perdure.kernel import keys, versions
+
+from . import log
+from .batch import Batch, Committed, PostingDelta, Resolve
+from .merge import CHAIN_MAX, counter_bytes, counter_value, delta_depth, posting_bytes, posting_delta, posting_value
+from .spaces import LOG, SPACES
+from .view import chain_value, chain_versions
+
+__all__ = ["Head", "Plan", "Writer"]
+
+Pair = tuple[bytes, bytes]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a checked batch writes: new versions, deltas and head-only values by space."""
+
+    batch: Batch
+    puts: dict[int, dict[bytes, bytes | None]]
+    deltas: dict[int, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+    transaction_id: bytes = b""
+
+
+@dataclass(slots=True)
+class Head:
+    """The newest commit: its state and time."""
+
+    state: int
+    time: int
+
+    @classmethod
+    def read(cls, transaction: EngineTransaction) -> Head:
+        """The newest commit that `transaction` sees; state 0 of an empty database."""
+        last = transaction.last(LOG)
+        if last is None:
+            return cls(0, 0)
+        return cls(keys.decode_uint(last[0])[0], log.decode_time(versions.open_head(last[0], last[1], LOG)))
+
+
+class Writer:
+    """Writes batches one after the other into one engine write transaction."""
+
+    def __init__(self, transaction: EngineTransaction) -> None:
+        self.transaction = transaction
+        self.head = Head.read(transaction)
+        self.written: list[tuple[int, int, list[Pair]]] = []
+
+    def plan(self, batch: Batch, resolve: Resolve | None, transaction_id: bytes = b"", checked: bool = False) -> Plan:
+        """The entries that `batch` makes; ConflictError if a commit since its base forbids it."""
+        puts = {space: changes for space, changes in batch.puts.items() if changes}
+        if batch.base > self.head.state:
+            raise ValueError(f"the batch is based on state {batch.base}, the newest is {self.head.state}")
+        if batch.base != self.head.state and not checked:
+            puts = {space: self._check_puts(space, changes, batch.base, resolve) for space, changes in puts.items()}
+            self._check_reads(batch.reads, batch.base)
+            self._check_required(batch.required, batch.base)
+        if not checked:
+            self._check_expected(batch.expected)
+        plan = Plan(batch, puts, transaction_id=transaction_id)
+        for space, merges in batch.merges.items():
+            if merges:
+                self._merge(plan, space, merges)
+        return plan
+
+    def _newest(self, space: int, ordered: list[bytes]) -> Iterable[tuple[bytes, int, bool]]:
+        """Of each of the sorted keys that exist: the state of its newest version and whether that deletes it."""
+        for key, item in zip(ordered, self.transaction.seek_many(space, ordered), strict=True):
+            if item is None or not item[0].startswith(key):
+                continue
+            found, state = versions.split(item[0])
+            if found == key:
+                yield key, state, versions.open_value(*item, space)[0] == versions.TOMBSTONE
+
+    def _check_puts(
+        self, space: int, changes: dict[bytes, bytes | None], base: int, resolve: Resolve | None
+    ) -> dict[bytes, bytes | None]:
+        if not SPACES[space].versioned:
+            return changes
+        resolved: dict[bytes, bytes | None] = {}
+        for key, state, _ in self._newest(space, sorted(changes)):
+            if state <= base:
+                continue
+            if resolve is None:
+                raise _conflict(ConflictError, space, key, base, state, "was changed")
+            old = chain_value(chain_versions(self.transaction, space, key, base))
+            committed = chain_value(chain_versions(self.transaction, space, key, state))
+            resolved[key] = resolve(space, key, old, committed, changes[key])
+        return {**changes, **resolved} if resolved else changes
+
+    def _check_reads(self, reads: Mapping[int, set[bytes]], base: int) -> None:
+        for space, read in reads.items():
+            for key, state, _ in self._newest(space, sorted(read)):
+                if state > base:
+                    raise _conflict(ReadConflictError, space, key, base, state, "was read and then changed")
+
+    def _check_required(self, required: Mapping[int, set[bytes]], base: int) -> None:
+        for space, needed in required.items():
+            for key, state, deleted in self._newest(space, sorted(needed)):
+                if deleted and state > base:
+                    raise _conflict(ConflictError, space, key, base, state, "is needed and was deleted")
+
+    def _check_expected(self, expected: Mapping[int, dict[bytes, int]]) -> None:
+        for space, counters in expected.items():
+            for key, value in counters.items():
+                found = counter_value(self._get_head(space, key))
+                if found != value:
+                    raise ConflictError(
+                        f"conflict in {SPACES[space]!r}: the counter 0x{key.hex()} was expected to be {value}, is {found}"
+                    )
+
+    def _get_head(self, space: int, key: bytes) -> bytes | None:
+        stored = self.transaction.get(space, key)
+        return None if stored is None else versions.open_head(key, stored, space)
+
+    def _merge(self, plan: Plan, space: int, merges: Mapping[bytes, int | PostingDelta]) -> None:
+        kind = SPACES[space].merge
+        values = dict(plan.puts.get(space, ()))
+        for key in sorted(merges):
+            change = merges[key]
+            if key in values:
+                raise ValueError(f"the key 0x{key.hex()} of {SPACES[space]!r} is both put and merged")
+            if kind == "counter" and isinstance(change, int):
+                self._add(values, space, key, change)
+            elif kind == "posting" and isinstance(change, PostingDelta):
+                self._post(plan, values, space, key, change)
+            else:
+                raise TypeError(f"{SPACES[space]!r} takes no merge of {type(change).__name__}")
+        if values:
+            plan.puts[space] = values
+
+    def _add(self, values: dict[bytes, bytes | None], space: int, key: bytes, amount: int) -> None:
+        if SPACES[space].versioned:
+            old = chain_value(chain_versions(self.transaction, space, key, self.head.state))
+        else:
+            old = self._get_head(space, key)
+        new = counter_bytes(counter_value(old) + amount)
+        if new != old:
+            values[key] = new
+
+    def _post(
+        self, plan: Plan, values: dict[bytes, bytes | None], space: int, key: bytes, change: PostingDelta
+    ) -> None:
+        chain = chain_versions(self.transaction, space, key, self.head.state)
+        depth = delta_depth(chain[0][2]) + 1 if chain and chain[0][1] == versions.DELTA else 1
+        base_size = len(chain[-1][2]) if chain else 0
+        delta = posting_delta(change, depth)
+        if depth <= CHAIN_MAX and 4 * len(delta) < base_size:
+            plan.deltas.setdefault(space, []).append((key, delta))
+            return
+        old = posting_value(chain_value(chain))
+        new = (old - change.removes) | change.adds
+        if new != old:
+            values[key] = posting_bytes(new)
+
+    def apply(self, plan: Plan) -> Committed:
+        """Write a plan as the next state."""
+        state = self.head.state + 1
+        time = max(time_ns() // 1000, self.head.time + 1)
+        written = {}
+        for number in sorted({*plan.puts, *plan.deltas}):
+            if SPACES[number].versioned:
+                pairs = self._put_versions(number, plan, state)
+                self.written.append((state, number, pairs))
+            else:
+                pairs = self._put_heads(number, plan.puts[number])
+            written[number] = pairs
+        batch = plan.batch
+        entry = log.LogEntry(
+            state, time, batch.user, batch.description, batch.extension, plan.transaction_id, log.collect(written)
+        )
+        key = keys.encode_uint(state)
+        self.transaction.put_many(LOG, [(key, versions.seal_head(key, log.encode(entry), LOG))])
+        self.head = Head(state, time)
+        return Committed(state, time)
+
+    def _put_versions(self, space: int, plan: Plan, state: int) -> list[Pair]:
+        pairs = versions.seal_many(plan.puts.get(space, {}), state, int(space))
+        deltas = plan.deltas.get(space)
+        if deltas:
+            pairs += [versions.seal(key, state, versions.DELTA, delta, int(space)) for key, delta in deltas]
+            pairs.sort()
+        self.transaction.put_many(space, pairs)
+        return pairs
+
+    def _put_heads(self, space: int, changes: Mapping[bytes, bytes | None]) -> list[Pair]:
+        ordered = sorted(changes)
+        self.transaction.delete_many(space, [key for key in ordered if changes[key] is None])
+        pairs = []
+        for key in ordered:
+            value = changes[key]
+            pairs.append((key, b"" if value is None else versions.seal_head(key, value, int(space))))
+        self.transaction.put_many(space, [pair for pair in pairs if pair[1]])
+        return pairs
+
+
+def _conflict(
+    kind: type[ConflictError], space: int, key: bytes, base: int, state: int, what: str
+) -> ConflictError:
+    return kind(
+        f"conflict in {SPACES[space]!r}: the key 0x{key.hex()} {what} by the commit of state {state}, "
+        f"after state {base} that this transaction is based on"
+    )
