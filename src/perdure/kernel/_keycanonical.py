@@ -7,12 +7,13 @@ from datetime import datetime, time
 from decimal import Decimal
 
 from perdure.kernel._keynumbers import DIGIT_LIMIT
+from perdure.kernel._keyparts import MAX_DEPTH
 from perdure.kernel._keytimes import canonical_moment
 
 __all__ = ["canonical"]
 
 
-def canonical(value: object) -> object:
+def canonical(value: object, depth: int = 0) -> object:
     """See `perdure.kernel.keys.canonical`."""
     kind = type(value)
     if kind is bool:
@@ -26,7 +27,9 @@ def canonical(value: object) -> object:
     if kind is datetime or kind is time:
         return canonical_moment(value)  # type: ignore[arg-type]
     if kind is tuple:
-        return tuple([canonical(item) for item in value])  # type: ignore[attr-defined]
+        if depth >= MAX_DEPTH:
+            raise ValueError(f"tuples are nested more than {MAX_DEPTH} deep")
+        return tuple([canonical(item, depth + 1) for item in value])  # type: ignore[attr-defined]
     return value
 
 

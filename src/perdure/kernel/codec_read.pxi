@@ -171,12 +171,23 @@ cdef object read_decimal(Reader* reader, bytes body):
 
 
 cdef object read_range(Reader* reader):
-    cdef object start = read_value(reader, None, None, 0)
-    cdef object stop = read_value(reader, None, None, 0)
-    cdef object step = read_value(reader, None, None, 0)
-    if not (PyLong_CheckExact(start) and PyLong_CheckExact(stop) and PyLong_CheckExact(step)) or not step:
-        damaged(reader, "not a range")
+    cdef object start = read_plain(reader, False)
+    cdef object stop = read_plain(reader, False)
+    cdef object step = read_plain(reader, False)
+    if not step:
+        damaged(reader, "a range without a step")
     return range(start, stop, step)
+
+
+cdef object read_plain(Reader* reader, bint text):
+    """A str or else an int; checked before it is read, so that nothing nests here."""
+    cdef unsigned int tag = take(reader, 1)[0]
+    reader.position -= 1
+    if text and not (STR_SHORT <= tag < BYTES_SHORT or tag == STR or tag == STR_SURROGATES):
+        damaged(reader, "not a name")
+    if not text and not (tag < STR_SHORT or INT_NEGATIVE <= tag < NONE or INT <= tag <= INT_LONG):
+        damaged(reader, "not an integer")
+    return read_value(reader, None, None, 0)
 
 
 cdef object read_extension(Reader* reader, object objects, object extend, int depth):
@@ -272,7 +283,7 @@ cdef object read_zone(Reader* reader, unsigned int kind):
     if kind == ZONE_UTC:
         return UTC
     if kind == ZONE_NAMED:
-        key = read_name(reader)
+        key = read_plain(reader, True)
         try:
             return NamedZone(key)
         except Exception:
@@ -282,15 +293,8 @@ cdef object read_zone(Reader* reader, unsigned int kind):
     if not -86_400_000_000 < offset < 86_400_000_000:
         damaged(reader, "time zone offset out of range")
     if packed & 1:
-        return Zone(timedelta_new(0, 0, 0) + offset * MICROSECOND, read_name(reader))
+        return Zone(offset * MICROSECOND, read_plain(reader, True))
     return Zone(offset * MICROSECOND)
-
-
-cdef object read_name(Reader* reader):
-    cdef object name = read_value(reader, None, None, 0)
-    if type(name) is not str:
-        damaged(reader, "not a time zone name")
-    return name
 
 
 cdef uint64_t read_head(Reader* reader, uint64_t* shape_id) except? 0xFFFFFFFFFFFFFFFF:

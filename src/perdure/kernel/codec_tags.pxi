@@ -53,6 +53,7 @@ cdef type UUIDType = UUID
 cdef object MICROSECOND = timedelta(microseconds=1)
 
 
+@cython.final
 cdef class Reference:
     """A reference of a record's table: object id, class id, and whether it is weak."""
 
@@ -83,6 +84,7 @@ cdef class Reference:
         return Reference, (self.oid, self.class_id, self.weak)
 
 
+@cython.final
 cdef class Extension:
     """A value the codec does not know: a code and a plain payload that stands for it."""
 

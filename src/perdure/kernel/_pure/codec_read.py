@@ -190,12 +190,20 @@ class Reader:
         self.damaged("not a decimal number")
 
     def range(self) -> range:
-        plain = Reader(self.data, self.position)
-        parts = [plain.value(0) for _ in range(3)]
-        self.position = plain.position
-        if [type(part) for part in parts] != [int, int, int] or parts[2] == 0:
-            self.damaged("not a range")
-        return range(*parts)
+        start, stop, step = self.plain(False), self.plain(False), self.plain(False)
+        if not step:
+            self.damaged("a range without a step")
+        return range(start, stop, step)
+
+    def plain(self, text: bool) -> Any:
+        """A str or else an int; checked before it is read, so that nothing nests here."""
+        tag = self.take(1)[0]
+        self.position -= 1
+        if text and not (STR_SHORT <= tag < BYTES_SHORT or tag in (STR, STR_SURROGATES)):
+            self.damaged("not a name")
+        if not text and not (tag < STR_SHORT or INT_NEGATIVE <= tag < NONE or INT <= tag <= INT_LONG):
+            self.damaged("not an integer")
+        return self.value(0)
 
     def extension(self, depth: int) -> object:
         if depth >= MAX_DEPTH:
@@ -270,7 +278,7 @@ class Reader:
         if kind == ZONE_UTC:
             return UTC
         if kind == ZONE_NAMED:
-            key = self.name()
+            key = self.plain(True)
             try:
                 return ZoneInfo(key)
             except Exception:
@@ -282,16 +290,8 @@ class Reader:
         if not -_DAY < offset < _DAY:
             self.damaged("time zone offset out of range")
         if packed & 1:
-            return timezone(offset * _MICROSECOND, self.name())
+            return timezone(offset * _MICROSECOND, self.plain(True))
         return timezone(offset * _MICROSECOND)
-
-    def name(self) -> str:
-        plain = Reader(self.data, self.position)
-        name = plain.value(0)
-        self.position = plain.position
-        if type(name) is not str:
-            self.damaged("not a time zone name")
-        return name
 
     def head(self) -> tuple[int, int]:
         shape_id, count = self.varint(), self.varint()
