@@ -26,32 +26,31 @@ def decompress(path: Path, file: BinaryIO) -> BinaryIO:
     The readers meet damage with errors of their own kinds, some of them bare Exceptions. The libraries are
     imported when a file asks for them: a Python may be built without one of them.
     """
-    reader: object = file
     match path.suffix:
         case ".bz2":
             import bz2
 
-            reader = bz2.BZ2File(file)
+            return cast(BinaryIO, bz2.BZ2File(file))
         case ".gz":
             import gzip
 
-            reader = gzip.GzipFile(fileobj=file)
+            return cast(BinaryIO, gzip.GzipFile(fileobj=file))
         case ".lz4":
             import lz4.frame
 
-            reader = lz4.frame.LZ4FrameFile(file)
+            return cast(BinaryIO, lz4.frame.LZ4FrameFile(file))
         case ".lzma" | ".xz":
             import lzma
 
-            reader = lzma.LZMAFile(file)
+            return cast(BinaryIO, lzma.LZMAFile(file))
         case ".zst":
-            reader = _open_zstd(file)
-    return cast(BinaryIO, reader)
+            return _open_zstd(file)
+    return file
 
 
-def _open_zstd(file: BinaryIO) -> object:
+def _open_zstd(file: BinaryIO) -> BinaryIO:
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
         from backports import zstd
-    return zstd.ZstdFile(file)
+    return cast(BinaryIO, zstd.ZstdFile(file))

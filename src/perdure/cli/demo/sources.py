@@ -1,8 +1,8 @@
 """Where package indexes are found, and their lines, decompressed and checked.
 
-apt keeps each index as `<server>_<path>_Packages`, plain or with the suffix of a compression, and beside it the
-`Release` or `InRelease` file with the index's length and SHA256. Where that file is there, the index is held
-against it: apt's `.lz4` carries no checksum of its own, so a flipped bit would otherwise pass as data.
+apt keeps each index as `<server>_<path>_Packages`, plain or with the suffix of a compression, and beside it
+the `Release` or `InRelease` file with the index's SHA256. Where that file is there, the index is held against
+it: apt's `.lz4` carries no checksum of its own, so a flipped bit would otherwise pass as data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from perdure.cli.demo.compression import decompress, plain_name
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["APT_LISTS", "DPKG_STATUS", "Source", "SourceError", "find_sources", "read_lines"]
+__all__ = [
+    "APT_LISTS",
+    "DPKG_STATUS",
+    "OnPosition",
+    "Source",
+    "SourceError",
+    "find_sources",
+    "ignore_position",
+    "read_lines",
+]
 
 APT_LISTS = Path("var/lib/apt/lists")
 DPKG_STATUS = Path("var/lib/dpkg/status")
@@ -31,6 +40,12 @@ _INDEX_NAME = re.compile(r"_dists_(?P<suite>.+)_[^_]+_binary-[^_]+_Packages$")
 _DIGEST_LINE = re.compile(rb"^ ([0-9a-f]{64}) +\d+ (\S+)$", re.MULTILINE)
 _LINE = re.compile(rb"[!-9;-~]+:|[ \t]|\r?\n")
 _BUFFER_BYTES = 1 << 18
+
+OnPosition = Callable[[int, int], None]
+
+
+def ignore_position(position: int, plain: int) -> None:
+    """Used where nobody follows the reading."""
 
 
 class SourceError(Exception):
@@ -71,18 +86,18 @@ def find_sources(chosen: Path | None = None, root: Path = Path("/")) -> list[Sou
     status = root / DPKG_STATUS
     if not status.is_file():
         raise SourceError(
-            f"no package indexes in {lists} and no {status}; name a Packages file with --source (docs: Debian's "
-            "mirrors hold one for each suite, component and architecture)"
+            f"no package indexes in {lists} and no {status}; name a Packages file with "
+            "--source (Debian's mirrors hold one for each suite, component and architecture)"
         )
     return [_describe(status)]
 
 
-def read_lines(source: Source, on_position: Callable[[int], None] = lambda position: None) -> Iterator[bytes]:
+def read_lines(source: Source, on_position: OnPosition = ignore_position) -> Iterator[bytes]:
     """The lines of a source, each checked to be a field, a continuation or blank.
 
-    `on_position` is told the position in the file on disk, in bytes, now and then. Raises SourceError at the first
-    line that cannot belong to a package index, at damage in the compression, and at the end when length or
-    checksum are not those of the release file.
+    `on_position` is told now and then how many bytes are read, on disk and decompressed. Raises SourceError
+    at the first line that cannot belong to a package index, at damage in the compression, and at the end when
+    the checksum is not that of the release file.
     """
     try:
         file = source.path.open("rb")
@@ -92,7 +107,7 @@ def read_lines(source: Source, on_position: Callable[[int], None] = lambda posit
         digesting = _Digesting(source, file, on_position)
         yield from _checked(source, io.BufferedReader(digesting, _BUFFER_BYTES))
         if source.sha256 not in (None, digesting.sha256.hexdigest()):
-            raise SourceError(f"{source.path}: damaged: its SHA256 is not the one in the release file beside it")
+            raise SourceError(f"{source.path}: damaged: its SHA256 is not that in the release file beside it")
 
 
 def _checked(source: Source, lines: io.BufferedReader) -> Iterator[bytes]:
@@ -147,13 +162,14 @@ def _digest_in(release: Path, index: str) -> str | None:
 
 
 class _Digesting(io.RawIOBase):
-    """The decompressed bytes of a file: hashes what passes and tells the position in the file after each read."""
+    """The plain bytes of a file: hashes what passes and tells the position in the file after each read."""
 
-    def __init__(self, source: Source, file: BinaryIO, on_position: Callable[[int], None]) -> None:
+    def __init__(self, source: Source, file: BinaryIO, on_position: OnPosition) -> None:
         self._source = source
         self._file = file
         self._plain = decompress(source.path, file)
         self._on_position = on_position
+        self._plain_bytes = 0
         self.sha256 = hashlib.sha256()
 
     def readable(self) -> bool:
@@ -169,5 +185,6 @@ class _Digesting(io.RawIOBase):
             raise SourceError(f"{self._source.path}: damaged or cannot be read: {error}") from error
         view[: len(data)] = data
         self.sha256.update(data)
-        self._on_position(self._file.tell())
+        self._plain_bytes += len(data)
+        self._on_position(self._file.tell(), self._plain_bytes)
         return len(data)
