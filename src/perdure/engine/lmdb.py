@@ -177,9 +177,14 @@ class _File:
                 missing = {space for space in spaces if b"%d" % space not in names}
             if missing and (not create or len(missing) < len(spaces)):
                 raise lmdb_file.missing_spaces(self.path, missing, not names)
-            with self.env.begin(write=bool(missing)) as transaction:
+            if missing:
+                with self.env.begin(write=True) as transaction:
+                    for space in spaces:
+                        tables[space] = self.env.open_db(b"%d" % space, txn=transaction, create=space in missing)
+            else:
+                # Without `txn`: py-lmdb keeps a read transaction as a spare rather than commit it, and the handles die.
                 for space in spaces:
-                    tables[space] = self.env.open_db(b"%d" % space, txn=transaction, create=space in missing)
+                    tables[space] = self.env.open_db(b"%d" % space, create=False)
         except lmdb.Error as error:
             raise translate(error, self.path) from error
         if any(any(table.flags(None).values()) for table in tables if table is not None):
