@@ -7,6 +7,7 @@ virtual environments do not see, and it cannot be given checked lines.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +28,11 @@ _FIELDS = [
     *("Filename", "Size", "Status"),
     *("Section", "Priority", "Essential", "Installed-Size", "Depends", "Pre-Depends", "Provides"),
 ]
+_STRICT = {"whitespace-separates-paragraphs": False}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
+
+# What the parser warns of is raised here.
+logging.getLogger("debian").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,18 @@ def read_entries(source: Source, on_position: OnPosition = ignore_position) -> I
     `on_position` is told now and then how many bytes are read, on disk and decompressed. Raises SourceError
     at the first paragraph that is damaged.
     """
-    lines = read_lines(source, on_position)
-    for paragraph in Deb822.iter_paragraphs(
-        lines, _FIELDS, strict={"whitespace-separates-paragraphs": False}
-    ):
+    for paragraph in _paragraphs(source, on_position):
         _check_complete(source, paragraph)
         if paragraph.get("Status", " installed").endswith(" installed"):
             yield _entry(source, paragraph)
+
+
+def _paragraphs(source: Source, on_position: OnPosition) -> Iterator[Deb822]:
+    lines = read_lines(source, on_position)
+    try:
+        yield from Deb822.iter_paragraphs(lines, _FIELDS, strict=_STRICT)
+    except ValueError as error:
+        raise SourceError(f"{source.path}: damaged: {error}") from error
 
 
 def _check_complete(source: Source, paragraph: Deb822) -> None:
