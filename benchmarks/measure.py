@@ -6,8 +6,10 @@ import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter_ns as now
+from time import perf_counter_ns
 from typing import Any
+
+now = perf_counter_ns
 
 Figures = dict[str, float]
 """Measurement name to nanoseconds an operation (or to bytes, for the names that say so)."""

@@ -29,7 +29,7 @@ def record(bench: Bench) -> None:
 
 
 def _recorded(bench: Bench) -> list[list[Write]]:
-    from perdure.engine.lmdb import LmdbTransaction
+    from perdure.engine.lmdb_transaction import LmdbTransaction
 
     commits: list[list[Write]] = []
     pending: list[Write] = []

@@ -14,7 +14,7 @@ from benchmarks.workloads.loops import hot_attributes, hot_get, visit
 PAGE = 1_000
 
 
-class Item(Persistent):
+class Item(Persistent):  # type: ignore[misc]
     """Three fields."""
 
     def __init__(self, number: int, name: str, score: float) -> None:
@@ -23,14 +23,14 @@ class Item(Persistent):
         self.score = score
 
 
-class Page(Persistent):
+class Page(Persistent):  # type: ignore[misc]
     """A thousand objects of the list: ZODB needs 15 times as long to commit one list of 100,000."""
 
     def __init__(self, items: list[Item]) -> None:
         self.items = items
 
 
-class Holder(Persistent):
+class Holder(Persistent):  # type: ignore[misc]
     """What the root refers to: the list of all objects, in pages, and a tree."""
 
     def __init__(self) -> None:
