@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 __all__ = ["demo"]
 
@@ -47,30 +46,18 @@ def demo(
     questions of the state before.
     """
     from perdure.cli.demo.database import default_path
+    from perdure.cli.demo.progress import LoadingBar
     from perdure.cli.demo.questions import UnknownPackageError
     from perdure.cli.demo.report import as_json, print_report
-    from perdure.cli.demo.run import Options, Report, run
+    from perdure.cli.demo.run import Options, run
     from perdure.cli.demo.sources import SourceError
 
     options = Options(path or default_path(), source, limit, package, root)
-    progress = Progress(
-        TextColumn("loading the package catalogue"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[entries]:,} entries"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    with progress:
-        task = progress.add_task("loading", total=None, entries=0, visible=False)
-
-        def advance(position: int, size: int, entries: int) -> None:
-            progress.update(task, completed=position, total=size, entries=entries, visible=True)
-
-        try:
-            report: Report = run(options, advance)
-        except (SourceError, UnknownPackageError) as error:
-            raise click.ClickException(str(error)) from error
+    try:
+        with LoadingBar() as bar:
+            report = run(options, bar.advance)
+    except (SourceError, UnknownPackageError) as error:
+        raise click.ClickException(str(error)) from error
     if wants_json:
         click.echo(as_json(report))
     else:
