@@ -69,23 +69,21 @@ def load_into(
 
 
 def _move(building: Path, path: Path) -> None:
-    # A lock file left beside another data file would tell readers of the old states.
-    for lock in _locks(path):
-        lock.unlink()
+    # Left beside another data file, locks and shared notes would speak of the old one's states.
+    for companion in _files(path, companions=True):
+        companion.unlink()
     for file in _files(building):
         file.replace(path / file.name)
 
 
-def _files(path: Path) -> list[Path]:
-    return [file for file in sorted(path.glob(f"{PREFIX}.*")) if not _is_lock(file)]
+def _files(path: Path, companions: bool = False) -> list[Path]:
+    """The data files of the prefix, or what lies beside them while they are open (`.db0-lock`, `.db0.lock`)."""
+    return [file for file in sorted(path.glob(f"{PREFIX}.*")) if _is_companion(file) == companions]
 
 
-def _locks(path: Path) -> list[Path]:
-    return [file for file in path.glob(f"{PREFIX}.*") if _is_lock(file)]
-
-
-def _is_lock(file: Path) -> bool:
-    return "lock" in file.name.removeprefix(PREFIX)
+def _is_companion(file: Path) -> bool:
+    rest = file.name.removeprefix(PREFIX)
+    return "-" in rest or rest.count(".") > 1
 
 
 def _remove_leftovers(path: Path) -> None:
