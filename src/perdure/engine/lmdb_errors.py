@@ -23,17 +23,29 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 def translate(error: lmdb.Error, path: str) -> StorageError:
     """The perdure error for what LMDB said about the file at `path`."""
+    kind, text = _meaning(error, path)
+    return kind(text)
+
+
+def _meaning(error: lmdb.Error, path: str) -> tuple[type[StorageError], str]:
+    kind: type[StorageError]
     code = abs(getattr(error, "code", 0) or 0)
     if code in _FULL:
-        return DiskFullError(f"no space left for {path!r}; the transaction was not made; free space and try again")
-    if code == errno.EIO or isinstance(error, lmdb.PanicError):
-        return StorageFailedError(f"input/output failure on {path!r}: {error}; check the disk, then reopen")
-    if isinstance(error, lmdb.ReadonlyError) or code in _DENIED:
-        return ReadOnlyError(f"no permission to write to {path!r} or its directory: {error}")
-    if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
-        return NotADatabaseError(f"{path!r} is not a perdure database: {error}")
-    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError):
-        return CorruptRecordError(f"the file {path!r} is damaged: {error}; run `perdure verify` on it")
-    if isinstance(error, lmdb.BadValsizeError):
-        return StorageError(f"a key for {path!r} is empty or too long: {error}")
-    return StorageError(f"the engine of {path!r} refuses: {error}")
+        kind = DiskFullError
+        text = f"no space left for {path!r}; nothing was written; free some and try again"
+    elif code == errno.EIO or isinstance(error, lmdb.PanicError | lmdb.DiskError):
+        kind = StorageFailedError
+        text = f"input/output failure on {path!r}: {error}; check the disk, then reopen"
+    elif isinstance(error, lmdb.ReadonlyError) or code in _DENIED:
+        kind = ReadOnlyError
+        text = f"no permission to write to {path!r} or its directory: {error}"
+    elif isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
+        kind = NotADatabaseError
+        text = f"{path!r} is not a perdure database: {error}"
+    elif isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError):
+        kind = CorruptRecordError
+        text = f"the file {path!r} is damaged: {error}; run `perdure verify` on it"
+    else:
+        kind = StorageError
+        text = f"the engine of {path!r} refuses: {error}"
+    return kind, text

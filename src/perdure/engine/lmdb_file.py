@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from collections.abc import Iterable
+
+from lmdb import verify as lmdb_verify
 
 from perdure.errors import (
     CorruptRecordError,
@@ -26,6 +29,8 @@ __all__ = [
 ]
 
 _MAGIC = struct.pack("=I", 0xBEEFC0DE)
+_QUIET_TRIES = 50
+_QUIET_SECONDS = 0.05
 _NETWORK_TYPES = {
     "9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2",
     "orangefs", "smb2", "smb3", "smbfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs",
@@ -41,71 +46,108 @@ def identity(path: str) -> tuple[int, int]:
 def inspect(path: str, create: bool, read_only: bool) -> None:
     """Refuse a path that cannot be a database, before anything touches it.
 
-    NotADatabaseError: missing and not to be created, a directory, or another kind of file. ReadOnlyError: it cannot be
-    written to where that is asked. NetworkFilesystemError: locks and shared maps do not work there.
+    NotADatabaseError: missing and not to be created, a directory, or another kind of file.
+    ReadOnlyError: it cannot be written to where that is asked.
+    NetworkFilesystemError: locks and shared maps do not work there.
+    CorruptRecordError: the file was cut short.
     """
     directory = os.path.dirname(path)
     kind = network_filesystem(directory)
     if kind is not None:
-        raise NetworkFilesystemError(f"{path!r} is on a network file system ({kind}); put the database on a local disk")
+        raise NetworkFilesystemError(
+            f"{path!r} is on a network file system ({kind}), where locks are not safe; use a local disk"
+        )
     if not os.path.exists(path):
-        if not create:
-            raise NotADatabaseError(f"no database at {path!r}")
-        if not os.path.isdir(directory):
-            raise NotADatabaseError(f"no directory {directory!r} to make a database in")
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise ReadOnlyError(f"no permission to make a database in {directory!r}")
+        _inspect_new(path, directory, create)
         return
     if not os.path.isfile(path):
         raise NotADatabaseError(f"{path!r} is not a file")
     if not read_only and not os.access(path, os.W_OK):
         raise ReadOnlyError(f"no permission to write to {path!r}; open it for reading only")
-    if not read_only and not os.path.exists(path + "-lock") and not os.access(directory, os.W_OK):
+    if not os.path.exists(path + "-lock") and not os.access(directory, os.W_OK):
         raise ReadOnlyError(f"no permission to write in {directory!r}, where the lock file has to be")
-    _check_head(path, create)
+    _inspect_head(path, create)
 
 
-def _check_head(path: str, create: bool) -> None:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise StorageError(f"cannot read {path!r}: {error}") from error
-    if not head and create:
+def _inspect_new(path: str, directory: str, create: bool) -> None:
+    if not create:
+        raise NotADatabaseError(f"no database at {path!r}")
+    if not os.path.isdir(directory):
+        raise NotADatabaseError(f"no directory {directory!r} to make a database in")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ReadOnlyError(f"no permission to make a database in {directory!r}")
+
+
+def _inspect_head(path: str, create: bool) -> None:
+    metas = _read_metas(path)
+    if not metas and create:
         return
-    if _MAGIC not in head:
+    end = _expected_end(metas)
+    if end is None:
         raise NotADatabaseError(f"{path!r} is not a perdure database")
-    if os.path.getsize(path) < _expected_size(path):
-        # Pages that were never written to may be missing at the end; the walk tells that from a file cut short.
+    if os.path.getsize(path) < end:
+        # Pages never written to may be missing at the end; the walk tells that from a file cut short.
         check_structure(path)
 
 
-def _expected_size(path: str) -> int:
-    """Bytes that the newer meta page speaks of; it decides where LMDB will look."""
-    from lmdb import verify
-
+def _read_metas(path: str) -> bytes:
+    """The bytes of both meta pages; empty for an empty file."""
     try:
-        walker = verify._Verifier(path)
-        return int((walker.meta.last_pgno + 1) * walker.psize)
-    except Exception:
+        with open(path, "rb") as file:
+            head = file.read(64)
+            start = head.find(_MAGIC)
+            if start < 0:
+                return head
+            page = int.from_bytes(head[start + 24 : start + 28], "little")
+            file.seek(0)
+            first = file.read(start + 136)
+            file.seek(page)
+            return first + file.read(start + 136)
+    except OSError as error:
+        raise StorageError(f"cannot read {path!r}: {error}") from error
+
+
+def _expected_end(metas: bytes) -> int | None:
+    """Bytes that the newer meta page speaks of, where LMDB will look; None if these are no meta pages."""
+    start = metas.find(_MAGIC)
+    if start < 0 or start > 32 or start % 4:
+        return None
+    size = start + 136
+    if len(metas) < 2 * size or metas.find(_MAGIC, size) != size + start:
         return 1 << 62
+    page = struct.unpack_from("=I", metas, start + 24)[0]
+    ends = [struct.unpack_from("=QQ", metas, base + start + 120) for base in (0, size)]
+    last_page, _ = max(ends, key=lambda end: end[1])
+    return int((last_page + 1) * page)
 
 
 def structure_findings(path: str) -> list[str]:
-    """What LMDB's offline verifier finds wrong in the file; nothing of it is opened by LMDB itself."""
-    from lmdb import verify
+    """What the offline verifier finds wrong in the file, without LMDB opening any of it.
 
-    try:
-        return [str(finding) for finding in verify.verify(path, subdir=False)]
-    except verify.VerifyError as error:
-        return [str(error)]
+    If another process commits meanwhile the walk is made again, because it means something for one moment only.
+    """
+    findings: list[str] = []
+    for _ in range(_QUIET_TRIES):
+        before = _read_metas(path)
+        try:
+            findings = [str(finding) for finding in lmdb_verify.verify(path, subdir=False)]  # type: ignore[no-untyped-call]
+        except lmdb_verify.VerifyError as error:
+            findings = [str(error)]
+        except Exception as error:
+            # The walker reads fields of damaged pages; whatever it trips over is a finding.
+            findings = [f"the structure cannot be read: {error!r}"]
+        if not findings or _read_metas(path) == before:
+            return findings
+        time.sleep(_QUIET_SECONDS)
+    return findings
 
 
 def check_structure(path: str) -> None:
     """CorruptRecordError if the verifier finds anything wrong."""
     findings = structure_findings(path)
     if findings:
-        raise damaged(path, f"{findings[0]}" + (f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""))
+        more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
+        raise damaged(path, findings[0] + more)
 
 
 def damaged(path: str, what: str) -> CorruptRecordError:
@@ -117,7 +159,9 @@ def missing_spaces(path: str, missing: Iterable[int], empty: bool) -> StorageErr
     """The error for a file without some of the spaces."""
     if empty:
         return NotADatabaseError(f"{path!r} is an empty file, no perdure database")
-    return NotADatabaseError(f"{path!r} is not a perdure database, or damaged: spaces {sorted(missing)} are missing")
+    return NotADatabaseError(
+        f"{path!r} is not a perdure database, or damaged: spaces {sorted(missing)} are missing"
+    )
 
 
 def sync_directory(path: str) -> None:
@@ -147,8 +191,7 @@ def network_filesystem(directory: str, mounts: str | None = None) -> str | None:
         fields, kinds = before.split(), after.split()
         if len(fields) < 5 or not kinds:
             continue
-        point = fields[4].encode().decode("unicode_escape")
-        inside = point == "/" or real == point or real.startswith(point + "/")
-        if inside and len(point) >= len(best):
+        point = fields[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
+        if len(point) >= len(best) and (real + "/").startswith(point.rstrip("/") + "/"):
             best, found = point, kinds[0]
     return found if found in _NETWORK_TYPES else None

@@ -81,6 +81,18 @@ class MemoryEngine:
         """No other process reads this."""
         return None
 
+    def owner(self) -> bytes:
+        """Only this process uses the data."""
+        return b"memory"
+
+    def is_alive(self, owner: bytes) -> bool:
+        """Only this process uses the data."""
+        return owner == b"memory"
+
+    def structure_findings(self) -> list[str]:
+        """There is no file that could be damaged."""
+        return []
+
     def size_bytes(self) -> int:
         """Bytes of the keys and values, without what Python adds."""
         with self.guard:
@@ -142,7 +154,11 @@ class MemoryTransaction:
 
     def seek(self, space: int, key: bytes) -> Pair | None:
         """The first entry at or after `key`, or None."""
-        return next(self.scan(space, key), None)
+        if self._changes.get(space):
+            return next(self.scan(space, key), None)
+        table = self._table(space)
+        found = next(table.irange(key), None)
+        return None if found is None else (found, table[found])
 
     def seek_many(self, space: int, keys: Sequence[bytes]) -> list[Pair | None]:
         """`seek` for each of `keys`."""
@@ -152,7 +168,9 @@ class MemoryTransaction:
         """The entry with the greatest key, or None."""
         return next(self.scan(space, reverse=True), None)
 
-    def scan(self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False) -> Iterator[Pair]:
+    def scan(
+        self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False
+    ) -> Iterator[Pair]:
         """Entries with `lo <= key < hi`, in order or reversed."""
         table = self._table(space)
         changed = self._changes.get(space)

@@ -16,7 +16,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Capabilities", "Engine", "EngineTransaction", "Pair", "RetryTransaction", "TransactionClosed", "Watcher"]
+__all__ = [
+    "Capabilities",
+    "Engine",
+    "EngineTransaction",
+    "Pair",
+    "RetryTransaction",
+    "TransactionClosed",
+    "Watcher",
+]
 
 Pair = tuple[bytes, bytes]
 
@@ -25,8 +33,9 @@ Pair = tuple[bytes, bytes]
 class Capabilities:
     """What an engine can do; declared, so that nobody has to probe.
 
-    `key_bytes_max` and `value_bytes_max` bound one entry, `durable` says whether a commit survives power loss,
-    `processes` whether several processes may open the same data, `read_only` whether write transactions are refused.
+    `key_bytes_max` and `value_bytes_max` bound one entry, `durable` says whether a commit survives power
+    loss, `processes` whether several processes may open the same data, `read_only` whether write
+    transactions are refused.
     """
 
     name: str
@@ -63,7 +72,9 @@ class EngineTransaction(Protocol):
     def last(self, space: int) -> Pair | None:
         """The entry with the greatest key, or None for an empty space."""
 
-    def scan(self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False) -> Iterator[Pair]:
+    def scan(
+        self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False
+    ) -> Iterator[Pair]:
         """Entries with `lo <= key < hi` in key order, or from the end with `reverse`; no writes while it runs."""
 
     def put_many(self, space: int, items: Sequence[Pair]) -> None:
@@ -91,8 +102,8 @@ class Watcher(Protocol):
     def wait(self, ticket: int, timeout: float) -> bool:
         """Sleep until the count differs from `ticket`, at most `timeout` seconds; whether it does.
 
-        It may return True without a commit, and a commit of a process that was killed on the way may go unannounced:
-        look at the data after either answer.
+        It may return True without a commit, and a commit of a process that was killed on the way may go
+        unannounced: look at the data after either answer.
         """
 
 
@@ -117,6 +128,15 @@ class Engine(Protocol):
 
     def pinned(self) -> int | None:
         """The smallest state that any process reads, or None."""
+
+    def owner(self) -> bytes:
+        """What names this process to the others on the same data, as long as it lives."""
+
+    def is_alive(self, owner: bytes) -> bool:
+        """Whether the process that `owner` names still uses the data."""
+
+    def structure_findings(self) -> list[str]:
+        """What is wrong with the structure below the entries; empty for sound data."""
 
     def size_bytes(self) -> int:
         """Bytes that the data takes up."""

@@ -1,18 +1,20 @@
 """What the processes on one file tell each other without touching the disk.
 
-The file `<path>-shared` is mapped by every process that opens the database; it holds nothing that has to survive one.
+The file `<path>-shared` is mapped by every process that opens the database; it holds nothing that has to
+survive one.
 
     0   8 bytes   magic
     8   4 bytes   bell: another value after each commit; watchers sleep on it (a futex)
-    64  n × 8     slots: the smallest state that a process reads, plus one; 0: none
+    64  512 * 8   pins: the smallest state that a process reads, plus one; 0: none
+    ..  512 * 8   nonces: a random number for the process that took the slot
 
-A slot belongs to the process that holds the file lock on its first byte, so one that died leaves nothing behind.
-Without futexes (not Linux, or an unknown machine) a watcher looks at the bell in memory every few milliseconds.
+A slot belongs to the process that holds the file lock on its first byte, so one that died leaves nothing
+behind. Without futexes (not Linux, or an unknown machine) a watcher looks at the bell in memory every few
+milliseconds.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import fcntl
@@ -20,6 +22,7 @@ import mmap
 import os
 import platform
 import random
+import struct
 import sys
 import tempfile
 import time
@@ -30,9 +33,10 @@ __all__ = ["SharedMemory"]
 
 _MAGIC = b"perdureS"
 _BELL = 8
-_SLOTS = 64
 _SLOT_COUNT = 512
-_SIZE = _SLOTS + 8 * _SLOT_COUNT
+_PINS = 64
+_NONCES = _PINS + 8 * _SLOT_COUNT
+_SIZE = _NONCES + 8 * _SLOT_COUNT
 _NAP_SECONDS_MAX = 1.0
 _POLL_SECONDS_MAX = 0.02
 _FUTEX_CALL = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
@@ -45,7 +49,9 @@ class _Timespec(ctypes.Structure):
 
 
 def _find_futex() -> tuple[int, ctypes.CDLL] | None:
-    number = _FUTEX_CALL.get(platform.machine()) if sys.platform == "linux" and sys.maxsize > 1 << 32 else None
+    number = (
+        _FUTEX_CALL.get(platform.machine()) if sys.platform == "linux" and sys.maxsize > 1 << 32 else None
+    )
     if number is None:
         return None
     return number, ctypes.CDLL(None, use_errno=True)
@@ -60,7 +66,7 @@ def _private_file() -> int:
 
 
 class SharedMemory:
-    """The mapped file; falls back to a private one where the directory cannot be written to."""
+    """The mapped file; a private one where the directory cannot be written to."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -75,13 +81,14 @@ class SharedMemory:
         if os.fstat(self._descriptor).st_size < _SIZE:
             os.ftruncate(self._descriptor, _SIZE)
         self._map = mmap.mmap(self._descriptor, _SIZE)
-        self._map[:8] = _MAGIC
+        self._map[: len(_MAGIC)] = _MAGIC
         self._bell = ctypes.c_uint32.from_buffer(self._map, _BELL)
-        self._view = memoryview(self._map)[_SLOTS:].cast("Q")
+        self._pins = memoryview(self._map)[_PINS:_NONCES].cast("Q")
+        self._nonces = memoryview(self._map)[_NONCES:_SIZE].cast("Q")
 
     def ring(self) -> None:
         """Wake the watchers of all processes: there was a commit."""
-        # A random value, not a count: increments of two processes could cancel each other out.
+        # A random step, not a count: steps of two processes at once could otherwise undo each other.
         self._bell.value = (self._bell.value + random.randrange(1, 1 << 32)) & 0xFFFFFFFF
         if _futex is not None:
             number, library = _futex
@@ -111,44 +118,70 @@ class SharedMemory:
 
     def pin(self, state: int | None) -> None:
         """Say the smallest state that this process reads, or None."""
-        if self._slot is None:
-            if state is None:
-                return
-            self._slot = self._take_slot()
-        self._view[self._slot] = 0 if state is None else state + 1
-
-    def _take_slot(self) -> int:
-        for slot in range(_SLOT_COUNT):
-            if self._lock(slot):
-                return slot
-        raise StorageError(f"more than {_SLOT_COUNT} processes read the database of {self.path!r}")
-
-    def _lock(self, slot: int) -> bool:
-        try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _SLOTS + 8 * slot)
-        except (BlockingIOError, PermissionError):
-            return False
-        return True
+        if self._closed or (self._slot is None and state is None):
+            return
+        self._pins[self._own_slot()] = 0 if state is None else state + 1
 
     def pinned(self) -> int | None:
         """The smallest state that a living process reads, or None."""
         smallest: int | None = None
-        for slot, value in enumerate(self._view.tolist()):
+        for slot, value in enumerate(self._pins.tolist()):
             if not value:
                 continue
-            if slot != self._slot and self._lock(slot):
-                self._view[slot] = 0
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _SLOTS + 8 * slot)
+            if slot != self._slot and self._is_free(slot):
+                self._pins[slot] = 0
                 continue
             smallest = value - 1 if smallest is None else min(smallest, value - 1)
         return smallest
+
+    def owner(self) -> bytes:
+        """What names this process to the others: its slot and a number drawn for it."""
+        slot = self._own_slot()
+        return struct.pack(">HQ", slot, self._nonces[slot])
+
+    def is_alive(self, owner: bytes) -> bool:
+        """Whether the process that `owner` names still has the file open."""
+        if len(owner) != struct.calcsize(">HQ"):
+            return False
+        slot, nonce = struct.unpack(">HQ", owner)
+        if slot >= _SLOT_COUNT or self._nonces[slot] != nonce:
+            return False
+        return slot == self._slot or not self._is_free(slot)
+
+    def _own_slot(self) -> int:
+        if self._slot is None:
+            for slot in range(_SLOT_COUNT):
+                if self._lock(slot):
+                    self._slot = slot
+                    self._nonces[slot] = random.getrandbits(64)
+                    break
+            else:
+                raise StorageError(f"more than {_SLOT_COUNT} processes use the database of {self.path!r}")
+        return self._slot
+
+    def _lock(self, slot: int) -> bool:
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PINS + 8 * slot)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def _is_free(self, slot: int) -> bool:
+        if not self._lock(slot):
+            return False
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _PINS + 8 * slot)
+        return True
 
     def close(self) -> None:
         """Give the slot back and wake this process's watchers."""
         if self._closed:
             return
-        self._closed = True
         self.pin(None)
+        self._closed = True
         self.ring()
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+        os.close(self._descriptor)
+
+    def disown(self) -> None:
+        """In a forked child: the slot stays the parent's."""
+        self._closed = True
+        os.close(self._descriptor)

@@ -25,10 +25,10 @@ class PostingDelta:
 class Batch:
     """The changes of one transaction, by space and key.
 
-    `base`: the state that they were worked out on. `puts`: new values; None deletes. `merges`: amounts to add to a counter,
-    or changes of a posting; they never conflict. `reads`: keys that must not have changed since `base`. `required`: keys
-    that must not have been deleted since. `expected`: counters without versions that must hold this value.
-    `user`, `description`, `extension` go into the log as they are.
+    `base`: the state that they were worked out on. `puts`: new values; None deletes. `merges`: amounts to
+    add to a counter, or changes of a posting; they never conflict. `reads`: keys that must not have changed
+    since `base`. `required`: keys that must not have been deleted since. `expected`: counters without
+    versions that must hold this value. `user`, `description`, `extension` go into the log as they are.
 
     ```
     Batch(base=view.state, puts={RECORDS: {encode_uint(1): b"..."}}, user="ada")

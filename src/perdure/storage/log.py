@@ -1,7 +1,7 @@
 """The log: one entry a commit, with what it changed, small even for bulk commits.
 
-An entry is `flags, time, [user], [description], [extension], [transaction], changes`. Changes of a space whose keys start
-with an object id are runs of ids; of the others the keys themselves.
+An entry is `flags, time, [user], [description], [extension], [transaction], changes`. Changes of a space
+whose keys start with an object id are runs of ids; of the others the keys themselves.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def decode(state: int, data: bytes) -> LogEntry:
         user = reader.bytes().decode() if flags & _USER else ""
         description = reader.bytes().decode() if flags & _DESCRIPTION else ""
     except UnicodeDecodeError as error:
-        raise CorruptRecordError(f"damaged database: the log entry of state {state} has no valid text") from error
+        raise CorruptRecordError(
+            f"damaged database: the log entry of state {state} has no valid text"
+        ) from error
     extension = reader.bytes() if flags & _EXTENSION else b""
     transaction = reader.bytes() if flags & _TRANSACTION else b""
     changes: Changes = {}
@@ -99,7 +101,11 @@ def decode(state: int, data: bytes) -> LogEntry:
         if space >= len(SPACES):
             raise CorruptRecordError(f"damaged database: the log entry of state {state} names no known space")
         count = reader.varint()
-        changes[space] = _take_runs(reader, count) if SPACES[space].log == "ids" else [reader.bytes() for _ in range(count)]
+        changes[space] = (
+            _take_runs(reader, count)
+            if SPACES[space].log == "ids"
+            else [reader.bytes() for _ in range(count)]
+        )
     return LogEntry(state, time, user, description, extension, transaction, changes)
 
 

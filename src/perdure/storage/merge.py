@@ -1,8 +1,9 @@
 """Merges: changes that never conflict, because any order of them gives the same value.
 
-A counter is a signed number; zero is stored as no value. A posting is a set of numbers below 65,536. Commits run one after
-the other inside the engine's write transaction, so a counter's new value is always written in full. A large posting gets
-a delta instead: readers fold deltas onto the last full value, and a long chain is replaced by a full value.
+A counter is a signed number; zero is stored as no value. A posting is a set of numbers below 65,536. Commits
+run one after the other inside the engine's write transaction, so a counter's new value is always written in
+full. A large posting gets a delta instead: readers fold deltas onto the last full value, and a long chain is
+replaced by a full value.
 """
 
 from __future__ import annotations

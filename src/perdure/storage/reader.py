@@ -1,7 +1,7 @@
 """The one read transaction that all views of an engine share.
 
-It is short-lived: dropped at every commit of this process, when `relax` is called, and by a background thread half a second
-after it was begun, so that an idle process does not keep the engine from reusing space.
+It is short-lived: dropped at every commit of this process, when `relax` is called, and by a background
+thread half a second after it was begun, so that an idle process does not keep the engine from reusing space.
 """
 
 from __future__ import annotations

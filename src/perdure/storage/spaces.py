@@ -28,8 +28,8 @@ class Space(int):
     """A key space; it is its number, so it serves wherever a space is asked for.
 
     `versioned`: history is kept, and puts of the same key conflict; otherwise only the newest value exists.
-    `merge`: the kind of merges it takes. `log`: whether the log names its changes as runs of object ids, as keys, or not.
-    Keys of a versioned space are prefix-free.
+    `merge`: the kind of merges it takes. `log`: whether the log names its changes as runs of object ids, as
+    keys, or not. Keys of a versioned space are prefix-free.
     """
 
     name: str
@@ -38,7 +38,12 @@ class Space(int):
     log: Log | None
 
     def __new__(
-        cls, number: int, name: str, versioned: bool = True, merge: Merge | None = None, log: Log | None = "keys"
+        cls,
+        number: int,
+        name: str,
+        versioned: bool = True,
+        merge: Merge | None = None,
+        log: Log | None = "keys",
     ) -> Space:
         """A space with the number `number`."""
         space = super().__new__(cls, number)

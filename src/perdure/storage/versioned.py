@@ -13,7 +13,16 @@ from . import log
 from .batch import Batch, Committed, Resolve
 from .group import Group
 from .log import Changes, LogEntry
-from .meta import COUNTER_PREFIX, PACKED_KEY, UUID_KEY, check_format, get_meta, get_number, make_database, put_number
+from .meta import (
+    COUNTER_PREFIX,
+    PACKED_KEY,
+    UUID_KEY,
+    check_format,
+    get_meta,
+    get_number,
+    make_database,
+    put_number,
+)
 from .pins import Pins
 from .reader import Reader
 from .spaces import LOG
@@ -29,8 +38,8 @@ _WATCH_SECONDS_MAX = 1.0
 class VersionedStorage:
     """States 1, 2, 3, … of the key spaces over one engine; every commit makes the next.
 
-    Views read as of a state, batches are checked and written atomically, a log tells what each commit changed.
-    With `history=False` only the versions that open views need are kept.
+    Views read as of a state, batches are checked and written atomically, a log tells what each commit
+    changed. With `history=False` only the versions that open views need are kept.
 
     ```
     storage = VersionedStorage(MemoryEngine(SPACES))
@@ -100,7 +109,9 @@ class VersionedStorage:
         last, packed = self.last_state, self.packed
         if not packed <= at <= last:
             view.release()
-            raise StateUnavailableError(f"state {at} of {self._name} is not there; states {packed} to {last} are")
+            raise StateUnavailableError(
+                f"state {at} of {self._name} is not there; states {packed} to {last} are"
+            )
         return view
 
     def commit(self, batch: Batch, resolve: Resolve | None = None) -> Committed:
@@ -129,7 +140,9 @@ class VersionedStorage:
         position = keys.encode_uint(after + 1)
         end = None if upto is None else keys.encode_uint(upto + 1)
         if after < self.packed:
-            raise StateUnavailableError(f"the log of {self._name} begins after state {self.packed}, not {after}")
+            raise StateUnavailableError(
+                f"the log of {self._name} begins after state {self.packed}, not {after}"
+            )
         while True:
             part, resume = self._reader.run(
                 lambda transaction, lo=position: versions.open_scan(  # type: ignore[misc]

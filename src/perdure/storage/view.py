@@ -23,8 +23,8 @@ _FOLDED = tuple(space.merge == "posting" for space in SPACES)
 class View:
     """What the storage held at `state`; it never changes, and holds no engine transaction.
 
-    Spaces without versions are the exception: they give the newest value. Release a view when done with it, so that `pack`
-    can go further; one that is forgotten is released by the garbage collector.
+    Spaces without versions are the exception: they give the newest value. Release a view when done with it,
+    so that `pack` can go further; one that is forgotten is released by the garbage collector.
     """
 
     __slots__ = ("__weakref__", "_guard", "_reader", "_release", "_suffix", "state")
@@ -105,12 +105,16 @@ class View:
         """The versions of `key` up to this view, newest first: state and value, None where it was deleted."""
         if not _VERSIONED[space]:
             raise ValueError(f"{SPACES[space]!r} keeps no history")
-        chain = self._reader.run(lambda transaction: chain_versions(transaction, space, key, self.state, whole=True))
+        chain = self._reader.run(
+            lambda transaction: chain_versions(transaction, space, key, self.state, whole=True)
+        )
         return [(state, chain_value(chain[index:])) for index, (state, _, _) in enumerate(chain)]
 
     def _fold(self, space: int, key: bytes, physical: bytes) -> bytes | None:
         del physical
-        return chain_value(self._reader.run(lambda transaction: chain_versions(transaction, space, key, self.state)))
+        return chain_value(
+            self._reader.run(lambda transaction: chain_versions(transaction, space, key, self.state))
+        )
 
     def release(self) -> None:
         """Say that the view is no longer used; harmless when released."""

@@ -1,7 +1,7 @@
 """One batch inside one engine write transaction: check it, work out its entries, write them.
 
-`plan` reads and may refuse; `apply` writes and cannot. So a batch that conflicts leaves nothing behind, and others in the
-same engine transaction are not disturbed.
+`plan` reads and may refuse; `apply` writes and cannot. So a batch that conflicts leaves nothing behind, and
+others in the same engine transaction are not disturbed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from perdure.kernel import keys, versions
 
 from . import log
 from .batch import Batch, Committed, PostingDelta, Resolve
-from .merge import CHAIN_MAX, counter_bytes, counter_value, delta_depth, posting_bytes, posting_delta, posting_value
+from .merge import (
+    CHAIN_MAX,
+    counter_bytes,
+    counter_value,
+    delta_depth,
+    posting_bytes,
+    posting_delta,
+    posting_value,
+)
 from .spaces import LOG, SPACES
 from .view import chain_value, chain_versions
 
@@ -59,13 +67,18 @@ class Writer:
         self.head = Head.read(transaction)
         self.written: list[tuple[int, int, list[Pair]]] = []
 
-    def plan(self, batch: Batch, resolve: Resolve | None, transaction_id: bytes = b"", checked: bool = False) -> Plan:
+    def plan(
+        self, batch: Batch, resolve: Resolve | None, transaction_id: bytes = b"", checked: bool = False
+    ) -> Plan:
         """The entries that `batch` makes; ConflictError if a commit since its base forbids it."""
         puts = {space: changes for space, changes in batch.puts.items() if changes}
         if batch.base > self.head.state:
             raise ValueError(f"the batch is based on state {batch.base}, the newest is {self.head.state}")
         if batch.base != self.head.state and not checked:
-            puts = {space: self._check_puts(space, changes, batch.base, resolve) for space, changes in puts.items()}
+            puts = {
+                space: self._check_puts(space, changes, batch.base, resolve)
+                for space, changes in puts.items()
+            }
             self._check_reads(batch.reads, batch.base)
             self._check_required(batch.required, batch.base)
         if not checked:
@@ -180,7 +193,13 @@ class Writer:
             written[number] = pairs
         batch = plan.batch
         entry = log.LogEntry(
-            state, time, batch.user, batch.description, batch.extension, plan.transaction_id, log.collect(written)
+            state,
+            time,
+            batch.user,
+            batch.description,
+            batch.extension,
+            plan.transaction_id,
+            log.collect(written),
         )
         key = keys.encode_uint(state)
         self.transaction.put_many(LOG, [(key, versions.seal_head(key, log.encode(entry), LOG))])

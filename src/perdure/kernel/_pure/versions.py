@@ -216,8 +216,8 @@ def fold_scan(
 ) -> tuple[list[Pair], bytes | None]:
     """Newest values as of `state` among physical `pairs`, for keys with `lo <= key < hi` (hi None: no end).
 
-    Gives `(items, resume)`: at most about `limit` pairs in the order of `pairs`, and the key from which the scan goes on
-    (inclusive; reverse: keys before it, exclusive), or None at the end.
+    Gives `(items, resume)`: at most about `limit` pairs in the order of `pairs`, and the key from which the
+    scan goes on (inclusive; reverse: keys before it, exclusive), or None at the end.
     """
     folder = _Folder(space, state, fold)
     out: list[Pair] = []
