@@ -149,6 +149,11 @@ def test_a_line_that_is_no_field_is_named_by_its_number(tmp_path: Path) -> None:
         read_text(tmp_path, b"Package: a\nVersion: 1\ngarbage\n")
 
 
+def test_a_paragraph_without_known_fields_does_not_end_the_reading_silently(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="a paragraph before b'Package: b"):
+        read_text(tmp_path, index_text(paragraph("a"), "Homepage: nowhere\n", paragraph("b")))
+
+
 def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="line 4 is not UTF-8"):
         read_text(tmp_path, paragraph("a", Maintainer="Zo\xeb <z@example.org>").encode("latin-1"))

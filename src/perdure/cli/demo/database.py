@@ -77,7 +77,7 @@ def _move(building: Path, path: Path) -> None:
 
 
 def _files(path: Path, companions: bool = False) -> list[Path]:
-    """The data files of the prefix, or what lies beside them while they are open (`.db0-lock`, `.db0.lock`)."""
+    """The data files of the prefix, or what lies beside them for its users (`.db0-lock`, `.db0.lock`)."""
     return [file for file in sorted(path.glob(f"{PREFIX}.*")) if _is_companion(file) == companions]
 
 
