@@ -85,7 +85,7 @@ def _paragraphs(source: Source, on_position: OnPosition) -> Iterator[Deb822]:
         yield from Deb822.iter_paragraphs(lines, _FIELDS, strict=_STRICT)
     except ValueError as error:
         raise SourceError(f"{source.path}: damaged: {error}") from error
-    # The parser ends at a paragraph without any known field; reading on also checks the rest and its checksum.
+    # The parser ends at a paragraph without any known field; reading on checks the rest and the checksum.
     for line in lines:
         if not line.isspace():
             raise SourceError(f"{source.path}: damaged: a paragraph before {line[:60]!r} is no package")
