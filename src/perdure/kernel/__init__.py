@@ -10,21 +10,21 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import codec, durable, keys, versions
+    from . import codec, durable, keys, records, versions
 
     COMPILED: bool
 elif os.environ.get("PERDURE_PURE"):
-    from ._pure import codec, durable, keys, versions
+    from ._pure import codec, durable, keys, records, versions
 
     COMPILED = False
 else:
     try:
-        from . import codec, durable, keys, versions
+        from . import codec, durable, keys, records, versions
 
         COMPILED = True
     except ImportError:
-        from ._pure import codec, durable, keys, versions
+        from ._pure import codec, durable, keys, records, versions
 
         COMPILED = False
 
-__all__ = ["COMPILED", "codec", "durable", "keys", "versions"]
+__all__ = ["COMPILED", "codec", "durable", "keys", "records", "versions"]

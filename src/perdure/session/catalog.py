@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import CorruptRecordError
-from perdure.kernel import codec, durable, keys
+from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id
 from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
 from perdure.storage import Batch, VersionedStorage, View, spaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+Shape = records.Shape
 
 __all__ = ["Catalog", "ClassEntry", "Shape"]
 
@@ -48,17 +50,6 @@ class ClassEntry:
         return codec.encode_value((self.identity, self.module, self.qualname, self.flags, self.bases))
 
 
-@dataclass(slots=True)
-class Shape:
-    """A class with the names of its fields; `mask` is for the layout of the class's current Python type."""
-
-    shape_id: int
-    entry: ClassEntry
-    names: tuple[str, ...]
-    mask: int = 0
-    mask_cls: type | None = None
-
-
 class Catalog:
     """Class and shape ids of a database, shared by its connections."""
 
@@ -68,7 +59,7 @@ class Catalog:
         self._classes: dict[int, ClassEntry] = {}
         self._by_identity: dict[str, ClassEntry] = {}
         self._by_type: dict[type, ClassEntry] = {}
-        self._shapes: dict[int, Shape] = {}
+        self.shapes: dict[int, Shape] = {}
         self._pending: dict[bytes, bytes] = {}
         self._free: dict[str, list[int]] = {"class": [], "shape": []}
         self._families: dict[int, frozenset[int]] = {}
@@ -101,7 +92,7 @@ class Catalog:
                 self._by_identity[identity] = known
         for key, value in view.scan(_CATALOG, _SHAPE, b"t"):
             shape_id = keys.decode_uint(key, 1)[0]
-            if shape_id not in self._shapes:
+            if shape_id not in self.shapes:
                 class_id, names = cast(Any, codec.decode_value(value))
                 entry = self._classes.get(class_id)
                 if entry is None:
@@ -111,10 +102,10 @@ class Catalog:
 
     def shape(self, shape_id: int) -> Shape:
         """The shape of a record."""
-        found = self._shapes.get(shape_id)
+        found = self.shapes.get(shape_id)
         if found is None:
             self.refresh()
-            found = self._shapes.get(shape_id)
+            found = self.shapes.get(shape_id)
             if found is None:
                 raise CorruptRecordError(f"a record has shape {shape_id}, which is not in the catalog")
         return found
@@ -228,18 +219,6 @@ class Catalog:
                 self._pending[key] = codec.encode_value((entry.class_id, names))
             return found
 
-    def restore(self, obj: durable.Durable, shape: Shape, values: list[object]) -> None:
-        """Set the fields of a loaded object."""
-        cls = type(obj)
-        if shape.mask_cls is not cls:
-            shape.mask = durable.layout_for(cls).mask_of(shape.names)
-            shape.mask_cls = cls
-        if len(values) != len(shape.names):
-            raise CorruptRecordError(
-                f"{durable.describe(obj)} has {len(values)} values for the {len(shape.names)} fields of its shape"
-            )
-        durable.restore_fields(obj, shape.names, values, shape.mask)
-
     def rename(self, identity: str, module: str, qualname: str, new_identity: str | None = None) -> None:
         """Say that a class has moved: stored objects of `identity` are instances of the class named here.
 
@@ -280,7 +259,7 @@ class Catalog:
         self._by_identity.setdefault(entry.identity, entry)
 
     def _add_shape(self, shape: Shape) -> None:
-        self._shapes[shape.shape_id] = shape
+        self.shapes[shape.shape_id] = shape
         shape.entry.by_names.setdefault(shape.names, shape)
 
     def _new_id(self, kind: str) -> int:

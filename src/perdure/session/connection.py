@@ -8,7 +8,7 @@ from heapq import merge as merge_sorted
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import ConflictError, ObjectError, ReadOnlyError, ReferenceError
-from perdure.kernel import codec, durable, keys
+from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID, builtin_id
 from perdure.session.extensions import find_extension, read_extension
 from perdure.session.lifetime import Lifetime
@@ -24,8 +24,6 @@ __all__ = ["Connection", "Savepoint"]
 _RECORDS = spaces.RECORDS.id
 _ENTRIES = spaces.ENTRIES.id
 _COUNTERS = spaces.COUNTERS.id
-_OBJECT_BYTES = 160
-"""Rough cost in bytes of a loaded object besides its values."""
 
 
 class Savepoint:
@@ -73,6 +71,7 @@ class Connection(durable.Owner):
         self.generation = 0
         """Grows whenever what queries see may have changed."""
         self._reads: dict[int, set[bytes]] = {}
+        self._types: dict[type, tuple[dict[int, records.Shape], list[int] | None]] = {}
 
     # -- bytes ---------------------------------------------------------------------------------------------
 
@@ -146,7 +145,7 @@ class Connection(durable.Owner):
             data = self.read(_RECORDS, keys.encode_uint(oid))
             if data is None:
                 raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
-            found = cast(durable.Durable, self.ghost(oid, self._class_of_shape(codec.decode_header(data)[0])))
+            found = cast(durable.Durable, self.ghost(oid, self._class_of_shape(records.shape_id_of(data))))
             if durable.state_of(found) == durable.GHOST:
                 self._restore(found, data)
             return found
@@ -166,7 +165,7 @@ class Connection(durable.Owner):
         data = self.read(_RECORDS, keys.encode_uint(oid))
         if data is None:
             return None
-        shape_id = codec.decode_header(data)[0]
+        shape_id = records.shape_id_of(data)
         return shape_id if shape_id < FIRST_FREE_ID else self.catalog.shape(shape_id).entry.class_id
 
     def load(self, obj: durable.Durable) -> None:
@@ -183,20 +182,19 @@ class Connection(durable.Owner):
             self._restore(obj, data)
 
     def _restore(self, obj: durable.Durable, data: bytes) -> None:
-        shape_id, references, offset = codec.decode_header(data)
-        objects = self.resolve(references) if references else ()
-        values = codec.decode_values(data, offset, objects, self._extend)
-        if shape_id < FIRST_FREE_ID:
-            cast(Any, obj)._perdure_restore_(values)
-        else:
-            shape = self.catalog.shape(shape_id)
-            weak = unwrap_weak(shape.names, values) if any(one.weak for one in references) else None
-            if weak or obj._perdure_weak_:
-                obj._perdure_weak_ = weak
-            self.catalog.restore(obj, shape, values)
-        durable.mark_clean(obj, _OBJECT_BYTES + 3 * len(data), bool(references))
+        records.restore(self, obj, data, self.catalog.shapes, self._extend)
         if self.cached_bytes > self.budget:
             self.sweep(self.budget * 3 // 4)
+
+    def shape_of_id(self, shape_id: int) -> records.Shape:
+        """The shape of a record whose shape was registered by another process."""
+        return self.catalog.shape(shape_id)
+
+    def unwrap_weak(self, obj: durable.Durable, names: tuple[str, ...], values: list[object]) -> None:
+        """Replace `Weak` fields by their targets, and note on the object which they are."""
+        weak = frozenset(name for name, value in zip(names, values, strict=True) if isinstance(value, Weak))
+        values[:] = [value.target if isinstance(value, Weak) else value for value in values]
+        obj._perdure_weak_ = weak or None
 
     def prefetch(self, oids: list[int]) -> list[durable.Durable]:
         """The objects of several ids, read in one pass; those that do not exist are left out."""
@@ -206,7 +204,7 @@ class Connection(durable.Owner):
             held = []
             for oid, data in zip(wanted, found, strict=True):
                 if data is not None:
-                    obj = self.ghost(oid, self._class_of_shape(codec.decode_header(data)[0]))
+                    obj = self.ghost(oid, self._class_of_shape(records.shape_id_of(data)))
                     if durable.state_of(obj) == durable.GHOST:
                         self._restore(obj, data)
                     held.append(obj)
@@ -254,9 +252,10 @@ class Connection(durable.Owner):
             self.refuse_write(obj)
         if owner is not self:
             durable.adopt(obj, self)
-        return self._identify(obj)
+        return self.identify(obj)
 
-    def _identify(self, obj: durable.Durable) -> int:
+    def identify(self, obj: durable.Durable) -> int:
+        """Give a new object its id."""
         oid = self.database.new_oid()
         durable.attach(obj, self, oid)
         self.overlay.created.add(oid)
@@ -299,6 +298,7 @@ class Connection(durable.Owner):
                 changed, self.dirty = self.dirty, []
                 self._flush_all(fresh, changed)
             self.tagging.flush()
+            self._types.clear()
             if self.cached_bytes > self.budget:
                 self.sweep(self.budget * 3 // 4)
 
@@ -306,9 +306,14 @@ class Connection(durable.Owner):
         fresh.reverse()
         changed.reverse()
         try:
-            while fresh:
-                self._flush_new(fresh[-1])
-                fresh.pop()
+            if fresh:
+                overlay = self.overlay
+                content = overlay.begin_puts(_RECORDS)
+                ids = self.database.new_oids(len(fresh))
+                ids.reverse()
+                records.store_new(
+                    self, fresh, ids, self._types, content, overlay.holders, overlay.created, self.refer
+                )
             while changed:
                 self._flush_changed(changed[-1])
                 changed.pop()
@@ -316,17 +321,21 @@ class Connection(durable.Owner):
             self.created.extend(reversed(fresh))
             self.dirty.extend(reversed(changed))
 
-    def _flush_new(self, obj: durable.Durable) -> None:
-        oid = durable.oid_of(obj) or self._identify(obj)
+    def store_one(self, obj: durable.Durable) -> None:
+        """Encode one new object (the full path of `records.store_new`)."""
+        oid = durable.oid_of(obj) or self.identify(obj)
         data, references = self._encode(obj)
         self.overlay.put(_RECORDS, keys.encode_uint(oid), data)
         for reference in references:
             if not reference.weak:
                 self.lifetime.hold(reference.oid)
-        self.overlay.touched.add(oid)
-        if not builtin_id(type(obj)) and getattr(type(obj), "_perdure_typed_", False):
-            self.tagging.instance(self.catalog.class_id(type(obj)), oid)
-        durable.mark_clean(obj, _OBJECT_BYTES + 3 * len(data), bool(references))
+        cls = type(obj)
+        if not builtin_id(cls):
+            typed = self.tagging.instances_of(self.catalog.class_id(cls)) if _is_typed(cls) else None
+            if typed is not None:
+                typed.append(oid)
+            self._types[cls] = (self.catalog.entry_for(cls).by_mask, typed)
+        durable.mark_clean(obj, records.OBJECT_BYTES + 3 * len(data), bool(references))
 
     def _flush_changed(self, obj: durable.Durable) -> None:
         if durable.state_of(obj) != durable.DIRTY:
@@ -342,7 +351,7 @@ class Connection(durable.Owner):
         if before is not None:
             self.lifetime.release_references(before)
         self.overlay.touched.add(oid)
-        durable.mark_clean(obj, _OBJECT_BYTES + 3 * len(data), bool(references))
+        durable.mark_clean(obj, records.OBJECT_BYTES + 3 * len(data), bool(references))
 
     def _encode(self, obj: durable.Durable) -> tuple[bytes, list[codec.Reference]]:
         cls = type(obj)
@@ -557,11 +566,8 @@ class Weak:
         return codec.Reference(durable.oid_of(self.target), class_id, True)
 
 
-def unwrap_weak(names: tuple[str, ...], values: list[object]) -> frozenset[str]:
-    """Replace `Weak` fields by their targets; the names of those fields."""
-    weak = frozenset(name for name, value in zip(names, values, strict=True) if isinstance(value, Weak))
-    values[:] = [value.target if isinstance(value, Weak) else value for value in values]
-    return weak
+def _is_typed(cls: type) -> bool:
+    return bool(getattr(cls, "_perdure_typed_", False))
 
 
 def find_weak(connection: Connection, reference: codec.Reference) -> object:

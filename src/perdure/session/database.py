@@ -105,16 +105,23 @@ class Database:
             raise ReadOnlyError(f"{self.name} is open for reading only")
         return Connection(self, self.storage.view(), writable=writable, **options)
 
-    def new_oid(self) -> int:
-        """An object id that no object has had or will get."""
+    def new_oids(self, count: int) -> list[int]:
+        """Object ids that no object has had or will get, ascending."""
+        found: list[int] = []
         with self._lock:
-            if self._next_oid > self._last_oid:
-                block = self.storage.reserve("oid", self._block)
-                self._next_oid, self._last_oid = block[0] + 1, block[-1] + 1
+            while True:
+                end = min(self._last_oid, self._next_oid + count - len(found) - 1)
+                found.extend(range(self._next_oid, end + 1))
+                self._next_oid = end + 1
+                if len(found) == count:
+                    return found
+                block = self.storage.reserve("oid", max(self._block, count - len(found)))
+                self._next_oid, self._last_oid = block[0], block[-1]
                 self._block = min(self._block * 2, _LARGEST_BLOCK)
-            oid = self._next_oid
-            self._next_oid += 1
-            return oid
+
+    def new_oid(self) -> int:
+        """One new object id."""
+        return self.new_oids(1)[0]
 
     def close(self) -> None:
         """Close what the matching `open` opened; the last one closes the storage."""

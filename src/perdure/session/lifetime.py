@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.kernel import codec, durable, keys
+from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.storage import merge, spaces
 
@@ -31,6 +31,8 @@ class Lifetime:
         """Stored objects without holders that are kept because Python code holds them."""
         self._lost: set[int] = set()
         """Objects that lost a holder since the last collection."""
+        self._stored: dict[int, int] = {}
+        """Committed counters read ahead for a collection."""
 
     def born(self, oid: int) -> None:
         """Count a new object from no holders."""
@@ -51,48 +53,76 @@ class Lifetime:
             if not reference.weak:
                 self.release(reference.oid)
 
-    def stored_holders(self, oid: int) -> int:
-        """The counter as committed (holders - 1)."""
-        found = self._connection.view.get(_REFCOUNTS, keys.encode_uint(oid))
-        return merge.counter_value(found) if found is not None else 0
-
     def holders(self, oid: int) -> int:
         """How many hold the object, pending changes included."""
-        pending = sum(overlay.holders.get(oid, 0) for overlay in self._connection.overlays)
-        return self.stored_holders(oid) + pending + 1
+        stored = self._stored.get(oid)
+        if stored is None:
+            stored = 0 if self._connection.is_newborn(oid) else self._read_stored([oid])[oid]
+        return stored + self._pending(oid) + 1
+
+    def _read_stored(self, oids: list[int]) -> dict[int, int]:
+        found = self._connection.view.get_many(_REFCOUNTS, [keys.encode_uint(oid) for oid in oids])
+        return {oid: merge.counter_value(value) if value else 0 for oid, value in zip(oids, found, strict=True)}
+
+    def _pending(self, oid: int) -> int:
+        total = 0
+        for overlay in self._connection.overlays:
+            total += overlay.holders.get(oid, 0)
+        return total
 
     def collect(self, *, everything: bool = False) -> None:
         """Drop unheld objects, cascading. With `everything`, Python references do not keep them either."""
-        connection = self._connection
-        born = [oid for overlay in connection.overlays for oid, change in overlay.holders.items() if change < 0]
-        waiting = list(self.unheld.union(self._lost, born))
-        self._lost = set()
-        while waiting:
-            oid = waiting.pop()
-            if self.holders(oid) > 0:
-                self.unheld.discard(oid)
-            elif not everything and connection.is_held(oid):
-                self.unheld.add(oid)
-            else:
-                self.drop(oid)
-                waiting.extend(self._lost)
+        overlays = self._connection.overlays
+        waiting = {oid for overlay in overlays for oid, change in overlay.holders.items() if change < 0}
+        waiting |= self.unheld | self._lost
+        try:
+            while waiting:
                 self._lost = set()
+                oids = sorted(waiting)
+                newborn = [oid for oid in oids if self._connection.is_newborn(oid)]
+                self._stored.update(dict.fromkeys(newborn, 0))
+                self._stored.update(self._read_stored([oid for oid in oids if oid not in self._stored]))
+                self.drop_all([oid for oid in oids if self._is_garbage(oid, everything)])
+                waiting = self._lost
+        finally:
+            self._stored = {}
+
+    def _is_garbage(self, oid: int, everything: bool) -> bool:
+        if self._pending(oid) >= 0 and oid not in self.unheld:
+            return False
+        if self.holders(oid) > 0:
+            self.unheld.discard(oid)
+            return False
+        if not everything and self._connection.is_held(oid):
+            self.unheld.add(oid)
+            return False
+        return True
 
     def drop(self, oid: int) -> None:
-        """Delete an object: its record, tags and entries; release what it held."""
+        """Delete an object whatever holds it: its record, tags and entries; release what it held."""
+        self.drop_all([oid])
+
+    def drop_all(self, oids: list[int]) -> None:
+        """Delete objects: their records, tags and entries; release what they held."""
         connection = self._connection
-        self.unheld.discard(oid)
-        key = keys.encode_uint(oid)
-        data = connection.read(_RECORDS, key)
-        if data is None:
-            return
-        shape_id = codec.decode_header(data)[0]
-        self.release_references(data)
-        connection.tagging.dropped(oid, shape_id)
-        if shape_id < FIRST_FREE_ID:
-            connection.class_of(shape_id)._perdure_dropped_(connection, oid)  # type: ignore[attr-defined]
-        connection.overlay.put(_RECORDS, key, None)
-        change = -(self.holders(oid) - 1)
+        wanted = [keys.encode_uint(oid) for oid in oids]
+        dropped: list[tuple[int, int]] = []
+        for oid, key, data in zip(oids, wanted, connection.read_many(_RECORDS, wanted), strict=True):
+            self.unheld.discard(oid)
+            if data is None:
+                continue
+            shape_id = records.shape_id_of(data)
+            self.release_references(data)
+            if shape_id < FIRST_FREE_ID:
+                connection.class_of(shape_id)._perdure_dropped_(connection, oid)  # type: ignore[attr-defined]
+            dropped.append((oid, shape_id))
+            connection.overlay.put(_RECORDS, key, None)
+            self._forget(oid)
+        connection.tagging.dropped(dropped)
+
+    def _forget(self, oid: int) -> None:
+        connection = self._connection
+        change = 1 - self.holders(oid)
         if change:
             connection.overlay.hold(oid, change)
         obj = connection.objects.get(oid)

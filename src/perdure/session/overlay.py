@@ -50,6 +50,11 @@ class Overlay:
             self._sorted.pop(space, None)
         content[key] = value
 
+    def begin_puts(self, space: int) -> dict[bytes, bytes | None]:
+        """The dict behind `put`, for writing many keys."""
+        self._sorted.pop(space, None)
+        return self.puts.setdefault(space, {})
+
     def hold(self, oid: int, change: int) -> None:
         """Add `change` to the holder counter of an object."""
         total = self.holders.get(oid, 0) + change

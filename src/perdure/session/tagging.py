@@ -71,6 +71,10 @@ class Tagging:
         """Give a new object its type tag."""
         self._instances.setdefault(class_id, []).append(oid)
 
+    def instances_of(self, class_id: int) -> list[int]:
+        """The new objects of a class that the next flush gives the type tag; append to it."""
+        return self._instances.setdefault(class_id, [])
+
     def has_changes(self) -> bool:
         """Whether a flush has tag changes to work in."""
         return bool(self._changes)
@@ -88,7 +92,8 @@ class Tagging:
         """Work buffered changes into the overlay."""
         connection = self._connection
         for class_id, oids in self._instances.items():
-            connection.overlay.post(class_tag(class_id), oids, add=True)
+            if oids:
+                connection.overlay.post(class_tag(class_id), oids, add=True)
         self._instances = {}
         changes, self._changes = self._changes, []
         rows: dict[int, Row] = {}
@@ -116,15 +121,22 @@ class Tagging:
         for oid, row in rows.items():
             connection.overlay.put(_TAGS, keys.encode_uint(oid), encode_row(row) if row else None)
 
-    def dropped(self, oid: int, shape_id: int) -> None:
-        """Take a dropped object out of all its postings."""
+    def dropped(self, objects: list[tuple[int, int]]) -> None:
+        """Take dropped objects, given as object id and shape id, out of all their postings."""
         connection = self._connection
-        for tag in self.row(oid):
-            connection.overlay.post(tag, [oid], add=False)
-        connection.overlay.put(_TAGS, keys.encode_uint(oid), None)
-        if shape_id >= FIRST_FREE_ID:
-            class_id = connection.catalog.shape(shape_id).entry.class_id
-            connection.overlay.post(class_tag(class_id), [oid], add=False)
+        moved: dict[bytes, list[int]] = {}
+        wanted = [keys.encode_uint(oid) for oid, _ in objects]
+        rows = connection.read_many(_TAGS, wanted)
+        for (oid, shape_id), key, row in zip(objects, wanted, rows, strict=True):
+            for tag in decode_row(row):
+                moved.setdefault(tag, []).append(oid)
+            if row is not None:
+                connection.overlay.put(_TAGS, key, None)
+            if shape_id >= FIRST_FREE_ID:
+                tag = class_tag(connection.catalog.shape(shape_id).entry.class_id)
+                moved.setdefault(tag, []).append(oid)
+        for tag, oids in moved.items():
+            connection.overlay.post(tag, oids, add=False)
 
     # -- reading -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,482 @@
+"""Pure-Python twin of `kernel/durable.pyx`: the same names and rules, for machines without a compiler."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from perdure.errors import ObjectError
+from perdure.errors import ReferenceError as DeadReferenceError
+
+DEAD = -1
+GHOST = 0
+CLEAN = 1
+NEW = 2
+DIRTY = 3
+
+_SLOTS = 63
+_WIDE = 1 << 63
+_VOLATILE = 1
+_PINNED = 2
+_PLAIN = frozenset({int, str, float, type(None), bool, bytes})
+_MAP_ONLY = 2  # references that `sys.getrefcount` counts for an object that only the identity map holds
+
+_layouts: dict[type, Layout] = {}
+_get = object.__getattribute__
+_set = object.__setattr__
+_delete = object.__delattr__
+
+
+def is_volatile(name: str) -> bool:
+    """Whether fields of this name are never stored."""
+    return name.startswith(("_v_", "_X__"))
+
+
+def _needs_no_state(name: str) -> bool:
+    if name.startswith("__"):
+        return name != "__dict__" and name.endswith("__")
+    return name.startswith(("_perdure_", "_p_"))
+
+
+class Layout:
+    """The field names that instances of one class have used, each with its bit in their masks."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.names: list[str] = []
+        self._positions: dict[str, int] = {}
+        self._descriptors: set[str] = set()
+
+    def position(self, name: str) -> int:
+        """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""
+        found = self._positions.get(name)
+        if found is not None:
+            return found
+        if name in self._descriptors:
+            return -1
+        for base in self.cls.__mro__:
+            member = base.__dict__.get(name)
+            if member is not None:
+                if hasattr(type(member), "__set__"):
+                    self._descriptors.add(name)
+                    return -1
+                break
+        self._positions[name] = len(self.names)
+        self.names.append(name)
+        return len(self.names) - 1
+
+    def mask_of(self, names: tuple[str, ...]) -> int:
+        """The mask of an object that has exactly the fields `names`."""
+        mask = 0
+        for name in names:
+            mask |= _bit(self.position(name))
+        return mask
+
+    def names_of(self, mask: int) -> tuple[str, ...]:
+        """The names in `mask`, in layout order."""
+        return tuple(name for index, name in enumerate(self.names[:_SLOTS]) if mask >> index & 1)
+
+
+def _bit(index: int) -> int:
+    return 1 << index if index < _SLOTS else _WIDE
+
+
+def layout_for(cls: type) -> Layout:
+    """The layout shared by the instances of `cls`."""
+    found = _layouts.get(cls)
+    if found is None:
+        found = _layouts[cls] = Layout(cls)
+    return found
+
+
+class _Struct:
+    """What the compiled twin keeps in its C struct; the field dict stays free of it."""
+
+    __slots__ = ("layout", "mask", "oid", "owner", "referring", "size", "state", "touched", "volatile")
+
+    def __init__(self, cls: type) -> None:
+        self.state = NEW
+        self.touched = 0
+        self.volatile = 0
+        self.referring = False
+        self.size = 0
+        self.oid = 0
+        self.mask = 0
+        self.owner: Owner | None = None
+        self.layout = layout_for(cls)
+
+
+class Durable:
+    """Base of every object that can live in a database; see the compiled twin for the hooks."""
+
+    __slots__ = ("__weakref__", "_perdure_struct_")
+
+    _perdure_struct_: _Struct
+    _perdure_weak_: frozenset[str] | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = object.__new__(cls)
+        _set(self, "_perdure_struct_", _Struct(cls))
+        return self
+
+    def __getattribute__(self, name: str) -> Any:
+        struct: _Struct = _get(self, "_perdure_struct_")
+        if struct.state <= GHOST and not _needs_no_state(name):
+            load(self)
+        struct.touched = 1
+        return _get(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        struct = self._perdure_struct_
+        if is_volatile(name):
+            struct.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
+            _set(self, name, value)
+            return
+        if _needs_no_state(name):
+            _set(self, name, value)
+            return
+        index = struct.layout.position(name)
+        if index < 0:
+            load(self)
+            _set(self, name, value)
+            return
+        mark_dirty(self)
+        if type(value) not in _PLAIN:
+            value = self._perdure_convert_(name, value)
+        _set(self, name, value)
+        struct.mask |= _bit(index)
+
+    def __delattr__(self, name: str) -> None:
+        struct = self._perdure_struct_
+        if not is_volatile(name) and not _needs_no_state(name):
+            index = struct.layout.position(name)
+            if index < 0:
+                load(self)
+            else:
+                mark_dirty(self)
+                _delete(self, name)
+                if index < _SLOTS:
+                    struct.mask &= ~(1 << index)
+                return
+        _delete(self, name)
+
+    def _perdure_convert_(self, name: str, value: Any) -> Any:
+        return value
+
+    def _perdure_forget_(self) -> None:
+        pass
+
+
+_ambient: Owner | None = None
+
+
+def set_ambient(owner: Owner | None) -> None:
+    """Make `owner` (or None) the one that new objects of unscoped memo classes belong to."""
+    global _ambient
+    _ambient = owner
+
+
+def get_ambient() -> Owner | None:
+    """The owner of new objects of unscoped memo classes, or None."""
+    return _ambient
+
+
+class DurableType(type):
+    """Metaclass of memo classes: a new object enters its owner when its `__init__` has succeeded."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        factory = cls._perdure_factory_  # type: ignore[attr-defined]
+        if factory is not None:
+            return factory.create(cls, args, kwargs)
+        return construct(cls, args, kwargs)
+
+
+def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one."""
+    instance = type.__call__(cls, *args, **kwargs)
+    if isinstance(instance, Durable):
+        struct = instance._perdure_struct_
+        if struct.state == NEW and struct.oid == 0:
+            if struct.owner is None:
+                struct.owner = _ambient
+            if struct.owner is not None:
+                struct.owner.created.append(instance)
+    return instance
+
+
+class Owner:
+    """What loads and registers durable objects: the base of a connection, with its identity map."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = object.__new__(cls)
+        self.objects = {}
+        self.classes = {}
+        self.created = []
+        self.dirty = []
+        self.writable = True
+        self.cached_bytes = 0
+        self.budget = 64 << 20
+        return self
+
+    objects: dict[int, Durable]
+    classes: dict[int, type[Durable]]
+    created: list[Durable]
+    dirty: list[Durable]
+    writable: bool
+    cached_bytes: int
+    budget: int
+
+    def load(self, obj: Durable) -> None:
+        """Read the state of a ghost and restore it."""
+        raise NotImplementedError
+
+    def refuse_write(self, obj: Durable) -> None:
+        """Raise the error of an owner that does not take writes."""
+        raise NotImplementedError
+
+    def class_of(self, class_id: int) -> type[Durable]:
+        """The Python class of a class id that `classes` does not have yet."""
+        raise NotImplementedError
+
+    def weak(self, reference: Any) -> object:
+        """The value that stands for a weak reference."""
+        raise NotImplementedError
+
+    def ghost(self, oid: int, cls: type[Durable]) -> Durable:
+        """The object of `oid`: the one in the identity map, or a new ghost of class `cls` put there."""
+        found = self.objects.get(oid)
+        if found is None:
+            found = Durable.__new__(cls)
+            struct = found._perdure_struct_
+            struct.state, struct.oid, struct.owner = GHOST, oid, self
+            self.objects[oid] = found
+        return found
+
+    def resolve(self, references: list[Any]) -> list[object]:
+        """The objects of strong references, in order; a weak one is resolved by `weak`."""
+        found: list[object] = []
+        for reference in references:
+            if reference.weak:
+                found.append(self.weak(reference))
+                continue
+            cls = self.classes.get(reference.class_id) or self.class_of(reference.class_id)
+            found.append(self.ghost(reference.oid, cls))
+        return found
+
+    def sweep(self, target: int) -> None:
+        """Free least recently used objects until at most `target` bytes are cached."""
+        candidates = list(self.objects.values())
+        while candidates and self.cached_bytes > target:
+            obj = candidates.pop()
+            struct = obj._perdure_struct_
+            if struct.state not in (GHOST, CLEAN):
+                continue
+            if struct.touched:
+                struct.touched = 0
+            elif sys.getrefcount(obj) <= _MAP_ONLY + 1:
+                self.cached_bytes -= struct.size
+                del self.objects[struct.oid]
+            elif struct.state == CLEAN and not struct.volatile & _PINNED:
+                make_ghost(obj)
+
+    def is_held(self, oid: int) -> bool:
+        """Whether anything but the identity map holds a Python reference to the object of `oid`."""
+        return oid in self.objects and sys.getrefcount(self.objects[oid]) > _MAP_ONLY
+
+    def forget(self, oid: int) -> None:
+        """Remove the object from the identity map, if it is there."""
+        obj = self.objects.pop(oid, None)
+        if obj is not None:
+            self.cached_bytes -= obj._perdure_struct_.size
+            obj._perdure_struct_.size = 0
+
+    def take_created(self) -> list[Durable]:
+        """The new objects to be written, oldest first; those that nothing else holds are discarded."""
+        created, self.created = self.created, []
+        created.reverse()
+        kept = []
+        while created:
+            obj = created.pop()
+            struct = obj._perdure_struct_
+            if sys.getrefcount(obj) > _MAP_ONLY and struct.state == NEW and struct.owner is self:
+                kept.append(obj)
+        return kept
+
+
+def make_ghost(obj: Durable) -> None:
+    """Drop the loaded state of `obj`; the next access loads it again."""
+    struct = obj._perdure_struct_
+    if struct.state == DEAD:
+        return
+    obj._perdure_forget_()
+    raw_fields(obj).clear()
+    struct.mask = struct.volatile = 0
+    if struct.owner is not None:
+        struct.owner.cached_bytes -= struct.size
+    struct.size = 0
+    struct.state = GHOST
+
+
+def raw_fields(obj: Durable) -> dict[str, Any]:
+    """The instance's own dict."""
+    for base in type(obj).__mro__:
+        getter = base.__dict__.get("__dict__")
+        if getter is not None and type(getter).__name__ == "getset_descriptor":
+            content: dict[str, Any] = getter.__get__(obj)
+            return content
+    return {}
+
+
+def kill(obj: Durable) -> None:
+    """Make `obj` unusable: it was deleted, or its creation was rolled back."""
+    if obj._perdure_struct_.state > GHOST:
+        make_ghost(obj)
+    obj._perdure_struct_.state = DEAD
+
+
+def attach(obj: Durable, owner: Owner, oid: int) -> None:
+    """Give a new object its identity: it enters the identity map of `owner`."""
+    obj._perdure_struct_.owner = owner
+    obj._perdure_struct_.oid = oid
+    owner.objects[oid] = obj
+
+
+def adopt(obj: Durable, owner: Owner) -> None:
+    """Make `owner` the one to store the new object `obj` at its next flush."""
+    obj._perdure_struct_.owner = owner
+    owner.created.append(obj)
+
+
+def set_owner(obj: Durable, owner: Owner | None) -> None:
+    """Choose the owner of a new object during its `__init__`."""
+    obj._perdure_struct_.owner = owner
+
+
+def detach(obj: Durable) -> None:
+    """Cut the object from its owner; what it has loaded is dropped."""
+    make_ghost(obj)
+    obj._perdure_struct_.owner = None
+
+
+def mark_clean(obj: Durable, size: int, has_references: bool = True) -> None:
+    """The state of the object equals what is stored; `size` is what it costs the cache, in bytes."""
+    struct = obj._perdure_struct_
+    assert struct.owner is not None
+    struct.referring = has_references
+    struct.owner.cached_bytes += size - struct.size
+    struct.size = size
+    struct.state = CLEAN
+    struct.touched = 1
+
+
+def has_references(obj: Durable) -> bool:
+    """Whether the stored record of the object refers to others."""
+    return obj._perdure_struct_.referring
+
+
+def revive(obj: Durable) -> None:
+    """Make an object a ghost again, also one that was deleted: a rollback brings its stored state back."""
+    if obj._perdure_struct_.state == DEAD:
+        obj._perdure_struct_.state = GHOST
+    else:
+        make_ghost(obj)
+
+
+def mark_dirty(obj: Durable) -> None:
+    """Register `obj` for the next flush, loading it first. Call it before changing internal state."""
+    struct = obj._perdure_struct_
+    if struct.state > CLEAN:
+        return
+    load(obj)
+    if struct.state == CLEAN:
+        owner = struct.owner
+        if owner is None:
+            raise ObjectError(describe(obj) + " is no longer accessible: its database was closed")
+        if not owner.writable:
+            owner.refuse_write(obj)
+        owner.dirty.append(obj)
+        struct.state = DIRTY
+
+
+def load(obj: Durable) -> None:
+    """Load `obj` if it is a ghost."""
+    struct = obj._perdure_struct_
+    if struct.state > GHOST:
+        struct.touched = 1
+        return
+    if struct.state == DEAD:
+        raise DeadReferenceError(describe(obj) + " was deleted or its creation was rolled back")
+    if struct.owner is None:
+        raise ObjectError(describe(obj) + " is no longer accessible: its database was closed")
+    struct.owner.load(obj)
+    struct.touched = 1
+
+
+def state_of(obj: Durable) -> int:
+    """DEAD, GHOST, CLEAN, NEW or DIRTY."""
+    return obj._perdure_struct_.state
+
+
+def set_state(obj: Durable, state: int) -> None:
+    """Set the state without any other effect (for owners only)."""
+    obj._perdure_struct_.state = state
+
+
+def oid_of(obj: Durable) -> int:
+    """The object id, 0 when none was given yet."""
+    return obj._perdure_struct_.oid
+
+
+def owner_of(obj: Durable) -> Any:
+    """The owner, or None."""
+    return obj._perdure_struct_.owner
+
+
+def size_of(obj: Durable) -> int:
+    """Bytes charged to the cache for this object."""
+    return obj._perdure_struct_.size
+
+
+def mask_of(obj: Durable) -> int:
+    """The bit mask of the fields that the object has; above 2**63 when it has more names than bits."""
+    return obj._perdure_struct_.mask
+
+
+def is_wide(obj: Durable) -> bool:
+    """Whether the mask cannot name all fields of the object."""
+    return obj._perdure_struct_.mask & _WIDE != 0
+
+
+def fields(obj: Durable) -> dict[str, Any]:
+    """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
+    content = raw_fields(obj)
+    struct = obj._perdure_struct_
+    if struct.mask & _WIDE:
+        return {name: value for name, value in content.items() if not is_volatile(name) and not _needs_no_state(name)}
+    return {name: content[name] for name in struct.layout.names_of(struct.mask)}
+
+
+def field_values(obj: Durable) -> list[Any]:
+    """The stored fields' values in layout order, without loading. Not for wide objects."""
+    return list(fields(obj).values())
+
+
+def restore_fields(obj: Durable, names: tuple[str, ...], values: list[Any], mask: int) -> None:
+    """Set loaded fields on a ghost; `mask` is the layout's mask of `names`."""
+    for name, value in zip(names, values, strict=True):
+        _set(obj, name, value)
+    obj._perdure_struct_.mask = mask
+
+
+def set_field(obj: Durable, name: str, value: Any) -> None:
+    """Set a field without conversion or registration."""
+    _set(obj, name, value)
+    index = obj._perdure_struct_.layout.position(name)
+    if index >= 0:
+        obj._perdure_struct_.mask |= _bit(index)
+
+
+def describe(obj: Durable) -> str:
+    """`<module.Class #oid>` for messages; never loads."""
+    cls = type(obj)
+    return f"<{cls.__module__}.{cls.__qualname__} #{oid_of(obj) or 'new'}>"

@@ -1,0 +1,74 @@
+"""Pure-Python twin of `kernel/records.pyx`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from perdure.errors import CorruptRecordError
+
+from . import codec, durable, keys
+
+OBJECT_BYTES = 160
+_FIRST_FREE_ID = 64
+
+
+class Shape:
+    """A class with the names of its fields; `mask` is for the layout of the class's current Python type."""
+
+    __slots__ = ("entry", "mask", "mask_cls", "names", "shape_id")
+
+    def __init__(self, shape_id: int, entry: Any, names: tuple[str, ...]) -> None:
+        self.shape_id = shape_id
+        self.entry = entry
+        self.names = names
+        self.mask = 0
+        self.mask_cls: type | None = None
+
+
+def shape_id_of(data: bytes) -> int:
+    """The shape id of a record."""
+    return codec.decode_header(data)[0]
+
+
+def restore(
+    owner: Any, obj: durable.Durable, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]
+) -> None:
+    """Make a ghost the object of a record. A damaged record leaves it a ghost."""
+    shape_id, references, offset = codec.decode_header(data)
+    values = codec.decode_values(data, offset, owner.resolve(references), extend)
+    if shape_id < _FIRST_FREE_ID:
+        obj._perdure_restore_(values)  # type: ignore[attr-defined]
+    else:
+        _restore_shape(owner, obj, shapes.get(shape_id) or owner.shape_of_id(shape_id), values, references)
+    durable.mark_clean(obj, OBJECT_BYTES + 3 * len(data), bool(references))
+
+
+def _restore_shape(owner: Any, obj: durable.Durable, shape: Shape, values: list[object], references: list[Any]) -> None:
+    if shape.mask_cls is not type(obj):
+        shape.mask = durable.layout_for(type(obj)).mask_of(shape.names)
+        shape.mask_cls = type(obj)
+    if len(values) != len(shape.names):
+        raise CorruptRecordError(
+            f"damaged record of object #{durable.oid_of(obj)}: {len(values)} values for the {len(shape.names)} fields of its shape"
+        )
+    if obj._perdure_weak_ is not None or any(reference.weak for reference in references):
+        owner.unwrap_weak(obj, shape.names, values)
+    durable.restore_fields(obj, shape.names, values, shape.mask)
+
+
+def store_new(
+    owner: Any,
+    fresh: list[durable.Durable],
+    ids: list[int],
+    types: dict[type, Any],
+    records: dict[bytes, bytes | None],
+    holders: dict[int, int],
+    created: set[int],
+    refer: Callable[[object], Any],
+) -> None:
+    """Encode the new objects of `fresh` from the last to the first, taking each from the list when it is done."""
+    del ids, types, records, holders, created, refer
+    while fresh:
+        owner.store_one(fresh[-1])
+        fresh.pop()

@@ -1,0 +1,34 @@
+"""Types of the compiled loops between objects and records; `_pure/records.py` has the same names."""
+
+from collections.abc import Callable
+from typing import Any
+
+from perdure.kernel.durable import Durable, Owner
+
+OBJECT_BYTES: int
+
+class Shape:
+    mask: int
+    mask_cls: type | None
+    def __init__(self, shape_id: int, entry: Any, names: tuple[str, ...]) -> None: ...
+    @property
+    def shape_id(self) -> int: ...
+    @property
+    def entry(self) -> Any: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+def shape_id_of(data: bytes) -> int: ...
+def restore(
+    owner: Owner, obj: Durable, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]
+) -> None: ...
+def store_new(
+    owner: Owner,
+    fresh: list[Durable],
+    ids: list[int],
+    types: dict[type, tuple[dict[int, Shape], list[int] | None]],
+    records: dict[bytes, bytes | None],
+    holders: dict[int, int],
+    created: set[int],
+    refer: Callable[[object], Any],
+) -> None: ...

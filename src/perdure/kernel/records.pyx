@@ -1,0 +1,197 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Between durable objects and their records: the loops that every load and every flush runs through.
+
+The codec knows bytes and values, `durable` knows objects; here a record becomes the state of a ghost, and a batch of
+new objects becomes records. Anything out of the ordinary is left to methods of the owner.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr
+from libc.stdint cimport int64_t, uint64_t
+
+from perdure.kernel.durable cimport Durable, Layout, Owner
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel.codec import Reference, decode_values, encode_record, list_references
+from perdure.kernel.keys import encode_uint
+
+cdef enum:
+    _GHOST = 0
+    _CLEAN = 1
+    _FIRST_FREE_ID = 64
+    _OBJECT_BYTES = 160      # rough cost of a loaded object besides its values
+
+OBJECT_BYTES = _OBJECT_BYTES
+
+cdef uint64_t WIDE = 1ULL << 63
+
+
+cdef class Shape:
+    """A class with the names of its fields; `mask` is for the layout of the class's current Python type."""
+
+    cdef readonly uint64_t shape_id
+    cdef readonly object entry
+    cdef readonly tuple names
+    cdef public uint64_t mask
+    cdef public object mask_cls
+
+    def __init__(self, uint64_t shape_id, entry, tuple names):
+        self.shape_id = shape_id
+        self.entry = entry
+        self.names = names
+
+
+cdef int read_varint(bytes data, Py_ssize_t* position, uint64_t* result) except -1:
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef uint64_t value = 0
+    cdef unsigned int byte
+    cdef int shift = 0
+    while position[0] < size:
+        byte = start[position[0]]
+        position[0] += 1
+        if shift == 63 and byte > 1:
+            break
+        value |= <uint64_t>(byte & 0x7F) << shift
+        if byte < 0x80:
+            result[0] = value
+            return 0
+        shift += 7
+    raise CorruptRecordError("damaged record: its header is cut short or has a number too long")
+
+
+cdef object resolve(Owner owner, uint64_t oid, uint64_t class_and_weak):
+    cdef uint64_t class_id = class_and_weak >> 1
+    if class_and_weak & 1:
+        return owner.weak(Reference(oid, class_id, True))
+    cdef PyObject* cls = PyDict_GetItemWithError(owner.classes, class_id)
+    if cls == NULL:
+        return owner.ghost(oid, owner.class_of(class_id))
+    return owner.ghost(oid, <object>cls)
+
+
+def shape_id_of(bytes data not None):
+    """The shape id of a record."""
+    cdef Py_ssize_t position = 0
+    cdef uint64_t shape_id
+    read_varint(data, &position, &shape_id)
+    return shape_id
+
+
+def restore(Owner owner, Durable obj, bytes data not None, dict shapes, extend):
+    """Make a ghost the object of a record. A damaged record leaves it a ghost."""
+    cdef Py_ssize_t position = 0, index
+    cdef uint64_t shape_id, count, step, class_and_weak, oid = 0
+    cdef bint weak = False
+    cdef list objects = []
+    read_varint(data, &position, &shape_id)
+    read_varint(data, &position, &count)
+    if count > <uint64_t>PyBytes_GET_SIZE(data):
+        raise CorruptRecordError("damaged record: its reference table is cut short")
+    for index in range(<Py_ssize_t>count):
+        read_varint(data, &position, &step)
+        read_varint(data, &position, &class_and_weak)
+        oid += <uint64_t>(<int64_t>(step >> 1) ^ -<int64_t>(step & 1))
+        weak |= class_and_weak & 1
+        objects.append(resolve(owner, oid, class_and_weak))
+    cdef list values = decode_values(data, position, objects, extend)
+    if shape_id < _FIRST_FREE_ID:
+        obj._perdure_restore_(values)
+    else:
+        restore_shape(owner, obj, shape_id, values, weak, shapes)
+    owner.cached_bytes += _OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data) - <Py_ssize_t>obj.size
+    obj.size = <unsigned int>(_OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data))
+    obj.referring = count != 0
+    obj.touched = 1
+    obj.state = _CLEAN
+
+
+cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values, bint weak, dict shapes) except -1:
+    cdef PyObject* found = PyDict_GetItemWithError(shapes, shape_id)
+    cdef Shape shape = <Shape?>(<object>found if found != NULL else owner.shape_of_id(shape_id))
+    cdef Py_ssize_t index
+    if shape.mask_cls is not type(obj):
+        shape.mask = obj.layout.mask_of(shape.names)
+        shape.mask_cls = type(obj)
+    if len(values) != len(shape.names):
+        raise CorruptRecordError(
+            f"damaged record of object #{obj.oid}: {len(values)} values for the {len(shape.names)} fields of its shape"
+        )
+    if weak or obj._perdure_weak_ is not None:
+        owner.unwrap_weak(obj, shape.names, values)
+    for index in range(len(values)):
+        PyObject_GenericSetAttr(obj, shape.names[index], values[index])
+    obj.mask = shape.mask
+    return 0
+
+
+def store_new(Owner owner, list fresh, list ids, dict types, dict records, dict holders, set created, refer):
+    """Encode the new objects of `fresh` from the last to the first, taking each from the list when it is done.
+
+    `ids` has an object id for each, taken from its end by those that have none yet.
+    `types` maps Python types to (mask → Shape, ids of typed instances or None). An object of a type or mask that is not
+    there, a wide one, or one with weak fields is left to `owner.store_one`.
+    """
+    cdef Durable obj
+    cdef PyObject* found
+    cdef PyObject* shape_found
+    cdef tuple known
+    cdef bytes data
+    cdef list values
+    cdef int index
+    while fresh:
+        obj = <Durable>fresh[len(fresh) - 1]
+        found = PyDict_GetItemWithError(types, type(obj))
+        shape_found = NULL
+        if found != NULL and not obj.mask & WIDE:
+            known = <tuple>found
+            shape_found = PyDict_GetItemWithError(<dict>known[0], obj.mask)
+        if shape_found == NULL or obj._perdure_weak_ is not None:
+            owner.store_one(obj)
+            fresh.pop()
+            continue
+        values = []
+        for index in range(obj.layout.count):
+            if obj.mask & (1ULL << index):
+                values.append(PyObject_GenericGetAttr(obj, <object>obj.layout.slots[index]))
+        if obj.oid == 0:
+            identity = ids.pop()
+            obj.oid = identity
+            obj.owner = owner
+            owner.objects[identity] = obj
+            created.add(identity)
+            holders[identity] = -1
+        data = encode_record((<Shape>shape_found).shape_id, values, refer)
+        records[encode_uint(obj.oid)] = data
+        obj.referring = has_table(data)
+        if obj.referring:
+            for reference in list_references(data):
+                if not reference.weak:
+                    hold(holders, reference.oid)
+        if known[1] is not None:
+            (<list>known[1]).append(obj.oid)
+        obj.size = <unsigned int>(_OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data))
+        owner.cached_bytes += obj.size
+        obj.touched = 1
+        obj.state = _CLEAN
+        fresh.pop()
+
+
+cdef int hold(dict holders, object oid) except -1:
+    cdef PyObject* found = PyDict_GetItemWithError(holders, oid)
+    if found == NULL:
+        holders[oid] = 1
+    elif <object>found == -1:
+        del holders[oid]
+    else:
+        holders[oid] = <object>found + 1
+    return 0
+
+
+cdef bint has_table(bytes data) except -1:
+    cdef Py_ssize_t position = 0
+    cdef uint64_t number
+    read_varint(data, &position, &number)
+    read_varint(data, &position, &number)
+    return number != 0
