@@ -40,8 +40,7 @@ def _canonical_float(value: float) -> int | float:
 def _canonical_complex(value: complex) -> int | float | complex:
     if value.imag == 0:
         return _canonical_float(value.real)
-    # Adding zero turns -0.0, which equals 0.0, into it.
-    return complex(value.real + 0.0, value.imag)
+    return complex(0.0, value.imag) if value.real == 0 else value
 
 
 def _canonical_decimal(value: Decimal) -> int | float | Decimal:

@@ -156,26 +156,33 @@ def _decode_zone(taker: Taker, kind: int, offset: int) -> tzinfo:
 def canonical_moment(value: datetime | time) -> datetime | time:
     """The one value that stands for all datetimes or times equal to this one."""
     offset = value.utcoffset()
-    if isinstance(value, datetime):
-        if offset is None:
-            return value.replace(fold=0)
-        if offset != value.replace(fold=1 - value.fold).utcoffset():
-            # Such a time, in the gap or fold of its zone, equals only times of the same zone.
-            return value.replace(fold=0)
-        instant = value.toordinal() * _DAY + _microseconds(value) - offset // _MICROSECOND - _DAY
-        zone = _zone_for(instant, datetime.max.toordinal() * _DAY)
-        local = timedelta(microseconds=instant) + zone.utcoffset(None)
-        return (datetime.min + local).replace(tzinfo=zone)
     if offset is None:
-        return value.replace(tzinfo=None, fold=0)
-    instant = _microseconds(value) - offset // _MICROSECOND
-    zone = _zone_for(instant, _DAY)
-    local = timedelta(microseconds=instant) + zone.utcoffset(None)
-    return (datetime.min + local).time().replace(tzinfo=zone)
+        return value.replace(fold=0) if isinstance(value, datetime) else value.replace(tzinfo=None, fold=0)
+    if isinstance(value, time):
+        return _canonical_time(value, offset)
+    if offset != value.replace(fold=1 - value.fold).utcoffset():
+        # Such a time, in the gap or fold of its zone, equals only times of the same zone.
+        return value.replace(fold=0)
+    naive = value.replace(tzinfo=None, fold=0)
+    zone = UTC
+    if offset > naive - datetime.min:
+        zone = timezone(_LAST_OFFSET)
+    elif -offset > datetime.max - naive:
+        zone = timezone(-_LAST_OFFSET)
+    # An instant that UTC cannot write is written in the zone furthest away, which can write all of them.
+    return (naive + (zone.utcoffset(None) - offset)).replace(tzinfo=zone)
 
 
-def _zone_for(instant: int, end: int) -> timezone:
-    """UTC; for an instant that UTC cannot write, the zone furthest away, which can write all of them."""
+def _canonical_time(value: time, offset: timedelta) -> time:
+    """Aware times are equal if second and microsecond are, each shifted by the seconds of its offset only."""
+    shift, fraction = divmod(offset, timedelta(seconds=1))
+    instant = _microseconds(value) // 1_000_000 - shift
     if instant < 0:
-        return timezone(_LAST_OFFSET)
-    return UTC if instant < end else timezone(-_LAST_OFFSET)
+        shift = 86_399
+    elif instant >= 86_400:
+        shift = -86_400 if fraction else -86_399
+    else:
+        shift = 0
+    minutes, second = divmod(instant + shift, 60)
+    zone = timezone(timedelta(seconds=shift) + fraction)
+    return time(minutes // 60, minutes % 60, second, value.microsecond, zone)
