@@ -1,7 +1,8 @@
 """The engine on one LMDB file: crash-safe by shadow paging, readers without locks, several processes.
 
-Each space is a sub-database of its own, so that ascending keys append and pages fill up. The map grows by itself.
-Beside the file lie LMDB's own lock file `<path>-lock` and `<path>-shared`, which holds nothing that has to survive.
+Each space is a sub-database of its own, so that ascending keys append and pages fill up. The map grows by
+itself. Beside the file lie LMDB's own lock file `<path>-lock` and `<path>-shared`, which holds nothing that
+has to survive.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import lmdb
 from perdure.errors import ReadOnlyError, StorageError
 
 from . import lmdb_file
-from .lmdb_environment import LmdbEnvironment, attach
+from .lmdb_environment import attach
 from .lmdb_errors import translate
 from .lmdb_transaction import LmdbTransaction
 from .protocol import Capabilities
@@ -26,8 +27,9 @@ __all__ = ["LmdbEngine"]
 class LmdbEngine:
     """An ordered map of bytes in the LMDB file at `path`.
 
-    `spaces` are the numbers of all spaces; a new file gets them. `create` allows a new file, `read_only` refuses write
-    transactions, `map_bytes` is the first size of the memory map. Errors: those named in `lmdb_file.inspect`.
+    `spaces` are the numbers of all spaces; a new file gets them. `create` allows a new file, `read_only`
+    refuses write transactions, `map_bytes` is the first size of the memory map. Errors: those named in
+    `lmdb_file.inspect`.
 
     ```
     engine = LmdbEngine("/tmp/example.db", spaces=range(2))

@@ -1,7 +1,7 @@
 """The LMDB environments of this process: one a file, however many engines stand on it.
 
-LMDB's locks belong to the process and the file, so a file must not be opened twice. A process that forked must not use what
-its parent opened: the child finds every environment closed and has to open the file itself.
+LMDB's locks belong to the process and the file, so a file must not be opened twice. A process that forked
+must not use what its parent opened: the child finds every environment closed and has to open the file itself.
 """
 
 from __future__ import annotations

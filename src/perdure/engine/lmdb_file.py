@@ -124,7 +124,8 @@ def _expected_end(metas: bytes) -> int | None:
 def structure_findings(path: str) -> list[str]:
     """What the offline verifier finds wrong in the file, without LMDB opening any of it.
 
-    If another process commits meanwhile the walk is made again, because it means something for one moment only.
+    If another process commits meanwhile the walk is made again, because it means something for one moment
+    only.
     """
     findings: list[str] = []
     for _ in range(_QUIET_TRIES):
@@ -176,7 +177,8 @@ def sync_directory(path: str) -> None:
 def network_filesystem(directory: str, mounts: str | None = None) -> str | None:
     """The type of the network file system that `directory` is on; None for a local one.
 
-    `mounts` is the text of `/proc/self/mountinfo`, read when not given; elsewhere than on Linux nothing is found.
+    `mounts` is the text of `/proc/self/mountinfo`, read when not given; elsewhere than on Linux nothing is
+    found.
     """
     if mounts is None:
         try:

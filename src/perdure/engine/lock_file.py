@@ -1,7 +1,7 @@
 """The lock that keeps other writers out of a database: an operating-system lock on `<path>.lock`.
 
-Writers that share hold it shared, one that wants the database for itself holds it alone; pure readers take none. It vanishes
-with the process; the file stays.
+Writers that share hold it shared, one that wants the database for itself holds it alone; pure readers take
+none. It vanishes with the process; the file stays.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _held: weakref.WeakSet[LockFile] = weakref.WeakSet()
 class LockFile:
     """Holds the lock of the database at `path` from construction to `release`.
 
-    `exclusive`: alone. `blocking`: wait for it, at most `timeout` seconds. `force_unlock`: take it from whoever holds it.
-    DatabaseLockedError: another holds it.
+    `exclusive`: alone. `blocking`: wait for it, at most `timeout` seconds. `force_unlock`: take it from
+    whoever holds it. DatabaseLockedError: another holds it.
     """
 
     def __init__(

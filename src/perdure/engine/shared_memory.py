@@ -113,7 +113,9 @@ class SharedMemory:
             part = min(left, _NAP_SECONDS_MAX)
             span = _Timespec(int(part), int(part % 1 * 1e9))
             number, library = _futex
-            library.syscall(number, ctypes.byref(self._bell), _FUTEX_WAIT, ticket, ctypes.byref(span), None, 0)
+            library.syscall(
+                number, ctypes.byref(self._bell), _FUTEX_WAIT, ticket, ctypes.byref(span), None, 0
+            )
         return True
 
     def pin(self, state: int | None) -> None:

@@ -12,7 +12,9 @@ from typing import Any, Protocol
 from perdure.engine import Engine, RetryTransaction
 from perdure.errors import StorageError
 
+from .prepared import PromiseReader
 from .reader import Reader
+from .trimming import Trimmer
 from .writing import Writer
 
 __all__ = ["Group", "Work"]
@@ -38,9 +40,12 @@ class _Request:
 class Group:
     """The queue of one storage's writers."""
 
-    def __init__(self, engine: Engine, reader: Reader) -> None:
+    def __init__(self, engine: Engine, reader: Reader, trimmer: Trimmer | None = None) -> None:
         self._engine = engine
         self._reader = reader
+        self._trimmer = trimmer
+        self._promises = PromiseReader()
+        self.wrote = False
         self._waiting: deque[_Request] = deque()
         self._lead = threading.Lock()
 
@@ -88,9 +93,12 @@ class Group:
         while True:
             transaction = self._engine.begin(write=True)
             try:
-                writer = Writer(transaction)
+                writer = Writer(transaction, self._promises)
+                head = writer.head.state
                 for request in requests:
                     self._one(request, writer)
+                if self._trimmer is not None:
+                    self._trimmer.run(transaction, head)
                 self._reader.relax()
                 transaction.commit()
                 break
@@ -100,6 +108,9 @@ class Group:
                 transaction.abort()
         for request in requests:
             request.done = True
+        self.wrote = True
+        if self._trimmer is not None:
+            self._trimmer.note(writer.written)
 
     def _one(self, request: _Request, writer: Writer) -> None:
         request.error = None

@@ -86,15 +86,10 @@ def decode(state: int, data: bytes) -> LogEntry:
     reader = ByteReader(data)
     flags = reader.take(1)[0]
     time = reader.varint()
-    try:
-        user = reader.bytes().decode() if flags & _USER else ""
-        description = reader.bytes().decode() if flags & _DESCRIPTION else ""
-    except UnicodeDecodeError as error:
-        raise CorruptRecordError(
-            f"damaged database: the log entry of state {state} has no valid text"
-        ) from error
-    extension = reader.bytes() if flags & _EXTENSION else b""
-    transaction = reader.bytes() if flags & _TRANSACTION else b""
+    user = reader.text() if flags & _USER else ""
+    description = reader.text() if flags & _DESCRIPTION else ""
+    extension = reader.sized() if flags & _EXTENSION else b""
+    transaction = reader.sized() if flags & _TRANSACTION else b""
     changes: Changes = {}
     while not reader.done:
         space = reader.take(1)[0]
@@ -104,7 +99,7 @@ def decode(state: int, data: bytes) -> LogEntry:
         changes[space] = (
             _take_runs(reader, count)
             if SPACES[space].log == "ids"
-            else [reader.bytes() for _ in range(count)]
+            else [reader.sized() for _ in range(count)]
         )
     return LogEntry(state, time, user, description, extension, transaction, changes)
 

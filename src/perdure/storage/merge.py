@@ -82,6 +82,6 @@ def fold_posting(base: bytes | None, deltas: list[bytes]) -> bytes | None:
     for delta in reversed(deltas):
         reader = ByteReader(delta)
         reader.varint()
-        value -= posting_value(reader.bytes() or None)
+        value -= posting_value(reader.sized() or None)
         value |= posting_value(reader.rest() or None)
     return posting_bytes(value)

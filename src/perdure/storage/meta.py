@@ -11,7 +11,19 @@ from perdure.kernel import versions
 from .numbers import ByteReader, put_varint
 from .spaces import META
 
-__all__ = ["FORMAT", "check_format", "get_meta", "get_number", "make_database", "put_meta", "put_number"]
+__all__ = [
+    "CLOSED_KEY",
+    "COUNTER_PREFIX",
+    "FORMAT",
+    "PACKED_KEY",
+    "UUID_KEY",
+    "check_format",
+    "get_meta",
+    "get_number",
+    "make_database",
+    "put_meta",
+    "put_number",
+]
 
 FORMAT = 1
 """The number of the format that this release writes, and the newest that it reads."""
@@ -19,6 +31,7 @@ FORMAT = 1
 _FORMAT_KEY = b"format"
 UUID_KEY = b"uuid"
 PACKED_KEY = b"packed"
+CLOSED_KEY = b"closed"
 COUNTER_PREFIX = b"counter/"
 
 

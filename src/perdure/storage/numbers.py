@@ -64,9 +64,16 @@ class ByteReader:
                 return number
             shift += 7
 
-    def bytes(self) -> bytes:
+    def sized(self) -> bytes:
         """The next length and so many bytes."""
         return self.take(self.varint())
+
+    def text(self) -> str:
+        """The next length and so many bytes of UTF-8."""
+        try:
+            return self.sized().decode()
+        except UnicodeDecodeError as error:
+            raise CorruptRecordError("damaged database: a text is no UTF-8") from error
 
     def rest(self) -> bytes:
         """All that is left."""

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from perdure.engine import Engine, EngineTransaction
 from perdure.errors import NotADatabaseError, ReadOnlyError, StateUnavailableError, StorageError
 from perdure.kernel import keys, versions
 
 from . import log
-from .batch import Batch, Committed, Resolve
+from .batch import Batch, Committed, Problem, Resolve
 from .group import Group
 from .log import Changes, LogEntry
-from .meta import (
-    COUNTER_PREFIX,
-    PACKED_KEY,
-    UUID_KEY,
-    check_format,
-    get_meta,
-    get_number,
-    make_database,
-    put_number,
-)
+from .meta import COUNTER_PREFIX, PACKED_KEY, UUID_KEY, check_format, get_meta, get_number
+from .packing import pack
 from .pins import Pins
+from .prepared import Prepared, PreparedRecord, read_prepared
 from .reader import Reader
 from .spaces import LOG
+from .trimming import Trimmer
+from .verifying import verify
 from .view import View
-from .writing import Head, Writer
+from .works import Abandon, Commit, Finish, Make, Prepare, Reserve, Seal
+from .writing import Head
 
 __all__ = ["VersionedStorage"]
 
@@ -47,18 +44,25 @@ class VersionedStorage:
     ```
     """
 
-    def __init__(self, engine: Engine, history: bool = True) -> None:
+    def __init__(
+        self, engine: Engine, history: bool = True, on_close: Callable[[], None] | None = None
+    ) -> None:
         self.engine = engine
+        self._on_close = on_close
         self.history = history
         self.read_only = engine.capabilities.read_only
         self._reader = Reader(engine)
         self._pins = Pins(engine)
-        self._group = Group(engine, self._reader)
+        self._group = Group(engine, self._reader, None if history else Trimmer(self._smallest_pin))
         self._closed = False
         if not self._reader.run(lambda transaction: check_format(transaction, self._name)):
             if self.read_only:
                 raise NotADatabaseError(f"{self._name} is empty, no perdure database")
-            self._group.run(_Make())
+            self._group.run(Make())
+
+    def _smallest_pin(self) -> int | None:
+        pins = [pin for pin in (self.engine.pinned(), self._pins.smallest) if pin is not None]
+        return min(pins, default=None)
 
     @property
     def _name(self) -> str:
@@ -121,7 +125,38 @@ class VersionedStorage:
         ConflictError: such a key, without a way to settle it; nothing was written.
         """
         self._check_writable()
-        committed: Committed = self._group.run(_Commit(batch, resolve))
+        committed: Committed = self._group.run(Commit(batch, resolve))
+        return committed
+
+    def prepare(self, batch: Batch, transaction_id: bytes, resolve: Resolve | None = None) -> Prepared:
+        """Check a batch and store it durably, so that finishing it cannot fail; the first of two phases.
+
+        Until it is settled, commits that would get in its way raise ConflictError. It survives a crash: see
+        `prepared`. ConflictError: as for `commit`. StorageError: `transaction_id` is in use.
+        """
+        self._check_writable()
+        return self._hand_out(self._group.run(Prepare(batch, resolve, transaction_id, self.engine.owner())))
+
+    def prepared(self) -> list[Prepared]:
+        """The prepared transactions that wait to be finished or aborted, also those of other processes."""
+        records = self._reader.run(lambda transaction: list(read_prepared(transaction)), fresh=True)
+        return [self._hand_out(record) for record in records]
+
+    def finished(self, transaction_id: bytes, since: int = 0) -> Committed | None:
+        """The commit that finished a prepared transaction, if it was made at or after time `since`."""
+        for entry in self.log(self.packed):
+            if entry.time >= since and entry.transaction == transaction_id:
+                return Committed(entry.state, entry.time)
+        return None
+
+    def _hand_out(self, record: PreparedRecord) -> Prepared:
+        return Prepared(record, lambda: not self.engine.is_alive(record.owner), self._settle)
+
+    def _settle(self, transaction_id: bytes, finish: bool) -> Committed | None:
+        self._check_writable()
+        committed: Committed | None = self._group.run(
+            Finish(transaction_id) if finish else Abandon(transaction_id)
+        )
         return committed
 
     def reserve(self, counter: str, count: int) -> range:
@@ -129,7 +164,7 @@ class VersionedStorage:
         self._check_writable()
         if count < 1:
             raise ValueError(f"count must be at least 1, got {count}")
-        first: int = self._group.run(_Reserve(COUNTER_PREFIX + counter.encode(), count))
+        first: int = self._group.run(Reserve(COUNTER_PREFIX + counter.encode(), count))
         return range(first, first + count)
 
     def log(self, after: int, upto: int | None = None) -> Iterator[LogEntry]:
@@ -173,6 +208,19 @@ class VersionedStorage:
                 return last
             watcher.wait(ticket, left)
 
+    def pack(self, before: int) -> int:
+        """Forget what only states before `before` see; the oldest state that can be viewed from now on.
+
+        Open views are spared, in every process. StateUnavailableError: there is no state `before` yet.
+        """
+        self._check_writable()
+        return pack(self._reader, self._group, self._smallest_pin, before)
+
+    def verify(self) -> Iterator[Problem]:
+        """Everything wrong that can be found: structure, checksums, versions, chains, log; nothing for sound data."""
+        with self._view_at(self.packed):  # so that no packing comes between
+            yield from verify(self.engine, self._reader)
+
     def relax(self) -> None:
         """Hold on to nothing of the engine until the next read; views stay as they are."""
         self._reader.relax()
@@ -181,9 +229,15 @@ class VersionedStorage:
         """End the use of the storage; harmless when closed."""
         if self._closed:
             return
+        if self._group.wrote:
+            # A full disk is no reason not to close; the seal only guards against damage.
+            with suppress(StorageError):
+                self._group.run(Seal())
         self._closed = True
         self._reader.close()
         self.engine.close()
+        if self._on_close is not None:
+            self._on_close()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -204,28 +258,3 @@ class VersionedStorage:
 def _last_state(transaction: EngineTransaction) -> int:
     last = transaction.last(LOG)
     return 0 if last is None else keys.decode_uint(last[0])[0]
-
-
-class _Make:
-    def run(self, writer: Writer) -> None:
-        make_database(writer.transaction)
-
-
-class _Commit:
-    def __init__(self, batch: Batch, resolve: Resolve | None) -> None:
-        self.batch = batch
-        self.resolve = resolve
-
-    def run(self, writer: Writer) -> Committed:
-        return writer.apply(writer.plan(self.batch, self.resolve))
-
-
-class _Reserve:
-    def __init__(self, key: bytes, count: int) -> None:
-        self.key = key
-        self.count = count
-
-    def run(self, writer: Writer) -> int:
-        last = get_number(writer.transaction, self.key)
-        put_number(writer.transaction, self.key, last + self.count)
-        return last + 1

@@ -12,10 +12,11 @@ from .merge import fold_posting
 from .reader import Reader
 from .spaces import SPACES
 
-__all__ = ["View", "chain_value", "chain_versions"]
+__all__ = ["AFTER_ALL", "View", "chain_value", "chain_versions"]
 
 _PART_MIN, _PART_MAX = 16, 1024
-_LAST = versions.suffix(0) + b"\0"  # after every version of a key
+AFTER_ALL = versions.suffix(0) + b"\0"
+"""Appended to a key: after every version of it."""
 _VERSIONED = tuple(space.versioned for space in SPACES)
 _FOLDED = tuple(space.merge == "posting" for space in SPACES)
 
@@ -145,7 +146,7 @@ def chain_versions(
 ) -> Chain:
     """The versions of `key` at or before `state`, newest first: state, kind, value; `whole`: beyond what its value needs."""
     chain: Chain = []
-    for physical, stored in transaction.scan(space, key + versions.suffix(state), key + _LAST):
+    for physical, stored in transaction.scan(space, key + versions.suffix(state), key + AFTER_ALL):
         found, version = versions.split(physical)
         if found != key:
             continue

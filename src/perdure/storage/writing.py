@@ -25,6 +25,8 @@ from .merge import (
     posting_delta,
     posting_value,
 )
+from .meta import PACKED_KEY, get_number
+from .prepared import PromiseReader, Promises
 from .spaces import LOG, SPACES
 from .view import chain_value, chain_versions
 
@@ -62,32 +64,56 @@ class Head:
 class Writer:
     """Writes batches one after the other into one engine write transaction."""
 
-    def __init__(self, transaction: EngineTransaction) -> None:
+    def __init__(self, transaction: EngineTransaction, promises: PromiseReader) -> None:
         self.transaction = transaction
         self.head = Head.read(transaction)
-        self.written: list[tuple[int, int, list[Pair]]] = []
+        self.written: list[tuple[int, int, list[bytes]]] = []
+        self._promise_reader = promises
+        self._promises: Promises | None = None
+
+    def promises_changed(self) -> None:
+        """A transaction was prepared or settled; look again before the next commit."""
+        self._promises = None
 
     def plan(
-        self, batch: Batch, resolve: Resolve | None, transaction_id: bytes = b"", checked: bool = False
+        self,
+        batch: Batch,
+        resolve: Resolve | None,
+        transaction_id: bytes = b"",
+        checked: bool = False,
+        merged: bool = True,
     ) -> Plan:
-        """The entries that `batch` makes; ConflictError if a commit since its base forbids it."""
-        puts = {space: changes for space, changes in batch.puts.items() if changes}
-        if batch.base > self.head.state:
-            raise ValueError(f"the batch is based on state {batch.base}, the newest is {self.head.state}")
-        if batch.base != self.head.state and not checked:
-            puts = {
-                space: self._check_puts(space, changes, batch.base, resolve)
-                for space, changes in puts.items()
-            }
-            self._check_reads(batch.reads, batch.base)
-            self._check_required(batch.required, batch.base)
+        """The entries that `batch` makes; ConflictError if a commit since its base, or a prepared one,
+        forbids it.
+
+        `checked`: it was prepared, nothing can have come between. `merged`: work out the merges too.
+        """
+        plan = Plan(batch, {space: puts for space, puts in batch.puts.items() if puts}, {}, transaction_id)
         if not checked:
-            self._check_expected(batch.expected)
-        plan = Plan(batch, puts, transaction_id=transaction_id)
-        for space, merges in batch.merges.items():
-            if merges:
+            self._check(plan, resolve)
+        if merged:
+            for space, merges in batch.merges.items():
                 self._merge(plan, space, merges)
         return plan
+
+    def _check(self, plan: Plan, resolve: Resolve | None) -> None:
+        batch = plan.batch
+        if batch.base > self.head.state:
+            raise ValueError(f"the batch is based on state {batch.base}, the newest is {self.head.state}")
+        if batch.base != self.head.state:
+            packed = get_number(self.transaction, PACKED_KEY)
+            if batch.base < packed:
+                raise ConflictError(
+                    f"the transaction is based on state {batch.base}; what came after it was packed up to {packed}"
+                )
+            for space, changes in plan.puts.items():
+                plan.puts[space] = self._check_puts(space, changes, batch.base, resolve)
+            self._check_reads(batch.reads, batch.base)
+            self._check_required(batch.required, batch.base)
+        self._check_expected(batch.expected)
+        if self._promises is None:
+            self._promises = self._promise_reader.read(self.transaction)
+        self._promises.refuse(batch)
 
     def _newest(self, space: int, ordered: list[bytes]) -> Iterable[tuple[bytes, int, bool]]:
         """Of each of the sorted keys that exist: the state of its newest version and whether that deletes it."""
@@ -187,7 +213,6 @@ class Writer:
         for number in sorted({*plan.puts, *plan.deltas}):
             if SPACES[number].versioned:
                 pairs = self._put_versions(number, plan, state)
-                self.written.append((state, number, pairs))
             else:
                 pairs = self._put_heads(number, plan.puts[number])
             written[number] = pairs
@@ -212,6 +237,9 @@ class Writer:
         if deltas:
             pairs += [versions.seal(key, state, versions.DELTA, delta, int(space)) for key, delta in deltas]
             pairs.sort()
+        last = self.transaction.last(space)
+        if last is not None and pairs and pairs[0][0] <= last[0]:
+            self.written.append((state, space, [physical for physical, _ in pairs]))
         self.transaction.put_many(space, pairs)
         return pairs
 
