@@ -393,6 +393,11 @@ cdef class Owner:
         cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
         return found != NULL and Py_REFCNT(<object>found) > 1
 
+    def held_more(self, unsigned long long oid, Py_ssize_t count):
+        """Whether more than `count` references to the object exist besides that of the identity map."""
+        cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
+        return found != NULL and Py_REFCNT(<object>found) > count + 1
+
     def forget(self, unsigned long long oid):
         """Remove the object from the identity map, if it is there."""
         cdef Durable obj = self.objects.pop(oid, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 from heapq import merge as merge_sorted
 from typing import TYPE_CHECKING, Any, cast
@@ -71,6 +72,7 @@ class Connection(durable.Owner):
         self.generation = 0
         """Grows whenever what queries see may have changed."""
         self._reads: dict[int, set[bytes]] = {}
+        self._weak_holders: dict[int, weakref.ref[durable.Durable]] = {}
         self._types: dict[type, tuple[dict[int, records.Shape], list[int] | None]] = {}
 
     # -- bytes ---------------------------------------------------------------------------------------------
@@ -195,6 +197,21 @@ class Connection(durable.Owner):
         weak = frozenset(name for name, value in zip(names, values, strict=True) if isinstance(value, Weak))
         values[:] = [value.target if isinstance(value, Weak) else value for value in values]
         obj._perdure_weak_ = weak or None
+        if weak:
+            self.note_weak(obj)
+
+    def note_weak(self, obj: durable.Durable) -> None:
+        """Remember that a loaded object has weak fields: what they refer to is not held by them."""
+        self._weak_holders[id(obj)] = weakref.ref(obj)
+
+    def is_kept(self, oid: int) -> bool:
+        """Whether Python code holds the object, apart from weak fields of loaded objects."""
+        if not self.is_held(oid):
+            return False
+        if not self._weak_holders:
+            return True
+        target = self.objects[oid]
+        return self.held_more(oid, 1 + sum(_weak_fields(holder(), target) for holder in self._weak_holders.values()))
 
     def prefetch(self, oids: list[int]) -> list[durable.Durable]:
         """The objects of several ids, read in one pass; those that do not exist are left out."""
@@ -366,9 +383,9 @@ class Connection(durable.Owner):
         data = codec.encode_record(shape_id, values, self.refer)
         return data, codec.list_references(data) if codec.reference_count(data) else []
 
-    @staticmethod
-    def _wrap_weak(obj: durable.Durable, values: list[object]) -> None:
+    def _wrap_weak(self, obj: durable.Durable, values: list[object]) -> None:
         weak = obj._perdure_weak_
+        self.note_weak(obj)
         for index, (name, value) in enumerate(durable.fields(obj).items()):
             if weak and name in weak and isinstance(value, durable.Durable):
                 values[index] = Weak(value)
@@ -486,7 +503,7 @@ class Connection(durable.Owner):
         self, space: int, key: bytes, old: bytes | None, committed: bytes | None, new: bytes | None
     ) -> bytes | None:
         """Merge a conflicting change; here never possible."""
-        raise ConflictError(f"{spaces.by_id(space).name} key {key.hex()} was changed by another commit; try again")
+        raise ConflictError(f"{spaces.SPACES[space]!r} key {key.hex()} was changed by another commit; try again")
 
     def abort(self) -> None:
         """Drop all changes and see the newest committed state."""
@@ -518,8 +535,8 @@ class Connection(durable.Owner):
     def _invalidate(self, after: int, upto: int) -> None:
         changes = self.database.storage.changes(after, upto)
         for space in (_RECORDS, _ENTRIES, _COUNTERS):
-            for first, last in changes.get(space, ()):
-                span = range(first, last + 1)
+            for first, count in cast("list[tuple[int, int]]", changes.get(space, [])):
+                span = range(first, first + count)
                 if len(span) > len(self.objects):
                     affected = [oid for oid in self.objects if oid in span]
                 else:
@@ -553,21 +570,42 @@ class Connection(durable.Owner):
 class Weak:
     """A reference that does not hold its target: what is stored for `weak_proxy` values."""
 
-    __slots__ = ("target",)
+    __slots__ = ("_cls", "_connection", "_oid", "_target")
 
     def __init__(self, target: durable.Durable) -> None:
-        self.target = target
+        self._connection: Connection | None = durable.owner_of(target)
+        self._oid = durable.oid_of(target)
+        self._cls = type(target)
+        self._target = None if self._oid else target
+
+    @property
+    def target(self) -> durable.Durable:
+        """The object referred to; dead when it was dropped."""
+        if self._target is not None:
+            return self._target
+        assert self._connection is not None
+        return self._connection.ghost(self._oid, self._cls)
 
     def refer(self, connection: Connection) -> codec.Reference:
         """The stored form."""
-        if durable.owner_of(self.target) is not connection or not durable.oid_of(self.target):
-            connection.add(self.target)
-        class_id = connection.catalog.class_id(type(self.target))
-        return codec.Reference(durable.oid_of(self.target), class_id, True)
+        if self._target is not None:
+            self._oid, self._connection = connection.add(self._target), connection
+            self._target = None
+        if self._connection is not connection:
+            raise ObjectError(f"{durable.describe(self.target)} belongs to another connection")
+        return codec.Reference(self._oid, connection.catalog.class_id(self._cls), True)
 
 
 def _is_typed(cls: type) -> bool:
     return bool(getattr(cls, "_perdure_typed_", False))
+
+
+def _weak_fields(holder: durable.Durable | None, target: durable.Durable) -> int:
+    """How many weak fields of a loaded object refer to the target."""
+    if holder is None or not holder._perdure_weak_ or durable.state_of(holder) <= durable.GHOST:
+        return 0
+    weak = holder._perdure_weak_
+    return sum(1 for name, value in durable.fields(holder).items() if value is target and name in weak)
 
 
 def find_weak(connection: Connection, reference: codec.Reference) -> object:

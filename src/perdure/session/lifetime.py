@@ -93,7 +93,7 @@ class Lifetime:
         if self.holders(oid) > 0:
             self.unheld.discard(oid)
             return False
-        if not everything and self._connection.is_held(oid):
+        if not everything and self._connection.is_kept(oid):
             self.unheld.add(oid)
             return False
         return True

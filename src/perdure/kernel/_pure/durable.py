@@ -266,6 +266,7 @@ class Owner:
     def sweep(self, target: int) -> None:
         """Free least recently used objects until at most `target` bytes are cached."""
         candidates = list(self.objects.values())
+        candidates.reverse()
         while candidates and self.cached_bytes > target:
             obj = candidates.pop()
             struct = obj._perdure_struct_
@@ -282,6 +283,10 @@ class Owner:
     def is_held(self, oid: int) -> bool:
         """Whether anything but the identity map holds a Python reference to the object of `oid`."""
         return oid in self.objects and sys.getrefcount(self.objects[oid]) > _MAP_ONLY
+
+    def held_more(self, oid: int, count: int) -> bool:
+        """Whether more than `count` references to the object exist besides that of the identity map."""
+        return oid in self.objects and sys.getrefcount(self.objects[oid]) > _MAP_ONLY + count
 
     def forget(self, oid: int) -> None:
         """Remove the object from the identity map, if it is there."""

@@ -1,0 +1,24 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure.kernel import durable
+
+
+@pytest.fixture(autouse=True)
+def no_ambient_owner() -> Iterator[None]:
+    """Each test starts without an owner for new objects."""
+    durable.set_ambient(None)
+    yield
+    durable.set_ambient(None)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """Path of a database that does not exist yet."""
+    return str(tmp_path / "test.db0")
