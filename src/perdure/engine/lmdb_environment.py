@@ -118,7 +118,7 @@ class LmdbEnvironment:
         try:
             if self._failure is not None:
                 raise StorageFailedError(
-                    f"an earlier failure left {self.path!r} refusing writes until it is reopened: {self._failure}"
+                    f"{self.path!r} refuses writes until it is reopened, after a failure: {self._failure}"
                 )
             return LmdbTransaction(self, self._begin(True), write)
         except BaseException:
@@ -141,11 +141,11 @@ class LmdbEnvironment:
         self._writing.release()
 
     def grow(self) -> None:
-        """Make room in the map; the write transaction that needed it must have been aborted, but not yet ended."""
+        """Make room in the map; the write transaction that needed it is aborted, but has not ended yet."""
         self._resize(2 * self.raw.info()["map_size"])
 
     def _resize(self, size: int) -> None:
-        """Give the map a new size (0: what another process chose); no transaction may stand on the old one."""
+        """Give the map a new size (0: what another process chose); no transaction may use the old one."""
         with self.guard:
             for reader in list(self._readers):
                 reader.abort()
@@ -196,8 +196,8 @@ class LmdbEnvironment:
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent, without a trace in the file."""
         self.forked = True
-        for lock in (self.guard, self._writing):
-            lock._at_fork_reinit()  # type: ignore[attr-defined]
+        self.guard._at_fork_reinit()  # type: ignore[attr-defined]
+        self._writing._at_fork_reinit()  # type: ignore[attr-defined]
         self.shared.disown()
         if self._quiet:
             self.raw.close()

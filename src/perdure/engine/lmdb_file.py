@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lmdb import verify as lmdb_verify
 
@@ -29,11 +29,12 @@ __all__ = [
 ]
 
 _MAGIC = struct.pack("=I", 0xBEEFC0DE)
+_walk: Callable[..., list[object]] = lmdb_verify.verify
 _QUIET_TRIES = 50
 _QUIET_SECONDS = 0.05
 _NETWORK_TYPES = {
-    "9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2",
-    "orangefs", "smb2", "smb3", "smbfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs",
+    "9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4",
+    "ocfs2", "orangefs", "smb2", "smb3", "smbfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs",
 }  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def structure_findings(path: str) -> list[str]:
     for _ in range(_QUIET_TRIES):
         before = _read_metas(path)
         try:
-            findings = [str(finding) for finding in lmdb_verify.verify(path, subdir=False)]  # type: ignore[no-untyped-call]
+            findings = [str(finding) for finding in _walk(path, subdir=False)]
         except lmdb_verify.VerifyError as error:
             findings = [str(error)]
         except Exception as error:

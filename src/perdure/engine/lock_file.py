@@ -47,7 +47,7 @@ class LockFile:
         while not self._try():
             if time.monotonic() >= end:
                 raise DatabaseLockedError(
-                    f"failed to acquire lock: {path!r} is in use; close it there, or open it without exclusive=True"
+                    f"failed to acquire lock: {path!r} is in use elsewhere; close it there first"
                 )
             time.sleep(_NAP_SECONDS)
         _held.add(self)

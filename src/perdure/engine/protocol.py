@@ -4,9 +4,10 @@ Rules every engine keeps (`perdure.testing.EngineContract` checks them):
 
 - keys sort as unsigned bytes; a space is a small int that was named when the engine was opened;
 - a read transaction sees one committed moment for as long as it lives, whatever is written meanwhile;
-- there is one write transaction at a time over all processes; a second `begin(write=True)` waits for the first;
+- there is one write transaction at a time over all processes; a second `begin(write=True)` waits;
 - `commit` returns when the writes are durable; after `abort`, or a process that died, none of them is there;
-- a write transaction belongs to the thread that began it; a read transaction may pass between threads, one at a time.
+- a write transaction belongs to the thread that began it; a read transaction may go from
+  thread to thread.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Capabilities:
 
 
 class RetryTransaction(Exception):
-    """The write transaction was aborted by the engine, which has made room since; run it again from the start."""
+    """The write transaction was aborted by the engine, which has made room since; run it again."""
 
 
 class TransactionClosed(Exception):
@@ -75,7 +76,7 @@ class EngineTransaction(Protocol):
     def scan(
         self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False
     ) -> Iterator[Pair]:
-        """Entries with `lo <= key < hi` in key order, or from the end with `reverse`; no writes while it runs."""
+        """Entries with `lo <= key < hi` in order, or from the end with `reverse`; no writes while it runs."""
 
     def put_many(self, space: int, items: Sequence[Pair]) -> None:
         """Write entries; `items` are sorted by key, without duplicates."""
@@ -87,7 +88,7 @@ class EngineTransaction(Protocol):
         """Remove entries with `lo <= key < hi`; how many there were."""
 
     def commit(self) -> None:
-        """Make the writes durable and visible, and end the transaction. RetryTransaction: nothing was written."""
+        """Make the writes durable and visible, and end. RetryTransaction: nothing was written."""
 
     def abort(self) -> None:
         """Forget the writes and end the transaction; harmless when it has ended."""
@@ -115,7 +116,7 @@ class Engine(Protocol):
     """
 
     capabilities: Capabilities
-    guard: threading.RLock  # type: ignore[valid-type]
+    guard: threading.RLock
 
     def begin(self, write: bool = False) -> EngineTransaction:
         """Start a transaction."""

@@ -1,14 +1,15 @@
 """Physical keys, checksums, and the loops that turn stored versions into values.
 
-A versioned key is stored as `key ‖ suffix(state)`. The suffix is the complement of an ordered integer code, so the
-newest version sorts first; it can be read from both ends, so the key needs no terminator of its own:
+A versioned key is stored as `key ‖ suffix(state)`. The suffix is the complement of an ordered integer code,
+so the newest version sorts first; it can be read from both ends, so the key needs no terminator of its own:
 
     first byte   1 nnn vvvv    nnn = complement of (length - 1), vvvv = complement of the four highest bits
     others       0 vvvvvvv     complement of seven bits each
 
-A stored value is `crc32 ‖ kind ‖ value`; the checksum covers the physical key, the kind and the value, and starts from
-the number of the space, so that bytes that strayed into another space are damage too. Keys of one versioned space must
-be prefix-free, as `keys.encode` makes them; otherwise versions of two keys would interleave.
+A stored value is `crc32 ‖ kind ‖ value`; the checksum covers the physical key, the kind and the value, and
+starts from the number of the space, so that bytes that strayed into another space are damage too. Keys of
+one versioned space must be prefix-free, as `keys.encode` makes them; otherwise versions of two keys would
+interleave.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -52,7 +53,8 @@ cdef uint32_t _crc(uint32_t start, const uint8_t* data, Py_ssize_t size) noexcep
     """zlib.crc32(data, start), eight bytes a step."""
     cdef uint32_t crc = ~start
     while size >= 8:
-        crc ^= (<uint32_t> data[0]) | (<uint32_t> data[1] << 8) | (<uint32_t> data[2] << 16) | (<uint32_t> data[3] << 24)
+        crc ^= (<uint32_t> data[0] | (<uint32_t> data[1] << 8) | (<uint32_t> data[2] << 16)
+                | (<uint32_t> data[3] << 24))
         crc = (_table[7][crc & 0xFF] ^ _table[6][(crc >> 8) & 0xFF]
                ^ _table[5][(crc >> 16) & 0xFF] ^ _table[4][crc >> 24]
                ^ _table[3][data[4]] ^ _table[2][data[5]] ^ _table[1][data[6]] ^ _table[0][data[7]])
@@ -216,8 +218,8 @@ def open_head(bytes key, bytes stored, int space=0):
 def read_version(int space, bytes key, item, fold=None):
     """The value that `item`, the entry found by seeking `key ‖ suffix(state)`, gives for `key`.
 
-    `item` is None or a pair of physical key and stored value. None if it belongs to another key or is a tombstone.
-    A delta is given to `fold(space, key, physical)`, which reads the rest of the chain.
+    `item` is None or a pair of physical key and stored value. None if it belongs to another key or is a
+    tombstone. A delta is given to `fold(space, key, physical)`, which reads the rest of the chain.
     """
     cdef bytes physical, stored
     cdef Py_ssize_t size
@@ -303,11 +305,15 @@ cdef class _Folder:
         return self.fold(self.base, self.deltas)
 
 
+cdef inline bint _is_key(bytes key, bytes physical, Py_ssize_t size) noexcept:
+    return key is not None and PyBytes_GET_SIZE(key) == size and memcmp(_data(key), _data(physical), size) == 0
+
+
 def fold_scan(pairs, bytes lo, bytes hi, state, int space, Py_ssize_t limit, fold=None, bint reverse=False):
     """Newest values as of `state` among physical `pairs`, for keys with `lo <= key < hi` (hi None: no end).
 
-    Gives `(items, resume)`: at most about `limit` pairs of key and value in the order of `pairs`, and the key from which
-    the scan goes on (inclusive; reverse: keys before it, exclusive), or None at the end.
+    Gives `(items, resume)`: at most about `limit` pairs of key and value in the order of `pairs`, and the
+    key from which the scan goes on (inclusive; reverse: keys before it, exclusive), or None at the end.
     `fold(base | None, deltas newest first)` gives the value of a chain of deltas.
     """
     cdef _Folder folder = _Folder()
@@ -324,7 +330,7 @@ def fold_scan(pairs, bytes lo, bytes hi, state, int space, Py_ssize_t limit, fol
         size = _key_size(_data(physical), PyBytes_GET_SIZE(physical), &version)
         if size < 0:
             raise _damage(space, physical, "has no version in its key")
-        if folder.key is None or PyBytes_GET_SIZE(folder.key) != size or memcmp(_data(folder.key), _data(physical), size) != 0:
+        if not _is_key(folder.key, physical, size):
             if folder.key is not None:
                 value = folder.value()
                 if value is not None:
@@ -394,7 +400,7 @@ cdef Py_ssize_t _read_uint(const uint8_t* data, Py_ssize_t size, uint64_t* out) 
 
 
 def id_runs(list pairs):
-    """Runs `(first, count)` of the object ids that the keys of `pairs` start with; `pairs` are sorted by key."""
+    """Runs `(first, count)` of the object ids that the keys of the sorted `pairs` start with."""
     cdef list out = []
     cdef bytes key
     cdef uint64_t number = 0, first = 0, last = 0

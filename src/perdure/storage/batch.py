@@ -10,12 +10,12 @@ from pyroaring import BitMap
 __all__ = ["Batch", "Committed", "PostingDelta", "Problem", "Resolve"]
 
 Resolve = Callable[[int, bytes, "bytes | None", "bytes | None", "bytes | None"], "bytes | None"]
-"""`resolve(space, key, old, committed, new)` gives the value to write after a conflict, or raises ConflictError."""
+"""`resolve(space, key, old, committed, new)` gives the value to write, or raises ConflictError."""
 
 
 @dataclass(slots=True)
 class PostingDelta:
-    """A change of one posting: ids to add and ids to remove (low 16 bits each); a removed and added id is added."""
+    """A change of one posting: ids to add and to remove (low 16 bits each); an id in both is added."""
 
     adds: BitMap = field(default_factory=BitMap)
     removes: BitMap = field(default_factory=BitMap)
@@ -48,7 +48,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The state that a commit made, and its time in microseconds since 1970 (UTC), later than any before it."""
+    """The state that a commit made, and its time: microseconds since 1970 (UTC), later than any before."""
 
     state: int
     time: int

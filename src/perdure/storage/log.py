@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel import versions
@@ -122,7 +123,7 @@ def _take_runs(reader: ByteReader, count: int) -> Runs:
 
 def merge_changes(entries: Iterable[LogEntry]) -> Changes:
     """The changes of several commits as one: runs joined, keys once each, in order."""
-    gathered: dict[int, list[list[tuple[int, int]] | list[bytes]]] = {}
+    gathered: dict[int, list[Any]] = {}
     for entry in entries:
         for space, changed in entry.changes.items():
             gathered.setdefault(space, []).append(changed)
@@ -131,9 +132,9 @@ def merge_changes(entries: Iterable[LogEntry]) -> Changes:
         if len(parts) == 1:
             merged[space] = parts[0]
         elif SPACES[space].log == "ids":
-            merged[space] = _join_runs(sorted(run for part in parts for run in part))  # type: ignore[type-var]
+            merged[space] = _join_runs(sorted(run for part in parts for run in part))
         else:
-            merged[space] = sorted({key for part in parts for key in part})  # type: ignore[type-var]
+            merged[space] = sorted({key for part in parts for key in part})
     return merged
 
 

@@ -55,19 +55,13 @@ def open_storage(
     try:
         if check and os.path.exists(path) and os.path.getsize(path):
             check_structure(path)
-        return _open(path, create, read_only, history, map_bytes, lock)
+        engine = LmdbEngine(path, SPACES, create=create, read_only=read_only, map_bytes=map_bytes)
+        try:
+            return VersionedStorage(engine, history=history, on_close=None if lock is None else lock.release)
+        except BaseException:
+            engine.close()
+            raise
     except BaseException:
         if lock is not None:
             lock.release()
-        raise
-
-
-def _open(
-    path: str, create: bool, read_only: bool, history: bool, map_bytes: int | None, lock: LockFile | None
-) -> VersionedStorage:
-    engine = LmdbEngine(path, SPACES, create=create, read_only=read_only, map_bytes=map_bytes)
-    try:
-        return VersionedStorage(engine, history=history, on_close=None if lock is None else lock.release)
-    except BaseException:
-        engine.close()
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 
 from .group import Group
 from .reader import Reader
@@ -50,7 +49,7 @@ def _pack_space(reader: Reader, group: Group, space: int, floor: int) -> None:
     doomed: list[bytes] = []
     position = b""
     while True:
-        part = reader.run(lambda transaction, lo=position: list(islice(transaction.scan(space, lo), _PART)))  # type: ignore[misc]
+        part = reader.part(space, position, _PART)
         doomed += [physical for physical, stored in part if cutter.drops(physical, stored)]
         if doomed and (len(part) < _PART or len(doomed) >= _PART):
             group.run(Delete(space, doomed))

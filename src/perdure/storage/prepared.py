@@ -41,7 +41,7 @@ def prepared_key(transaction_id: bytes) -> bytes:
 
 @dataclass(slots=True)
 class PreparedRecord:
-    """What META holds of a prepared transaction; `time` in microseconds since 1970, `owner` names the process."""
+    """What META holds of a prepared transaction; `time` in microseconds, `owner` names the process."""
 
     transaction_id: bytes
     time: int
@@ -203,8 +203,8 @@ class Promises:
         for record in self._records:
             for space, key in _broken(batch, record.batch):
                 raise ConflictError(
-                    f"conflict in {SPACES[space]!r}: the key 0x{key.hex()} is held by the prepared transaction "
-                    f"0x{record.transaction_id.hex()} until that is finished or aborted"
+                    f"conflict in {SPACES[space]!r}: the key 0x{key.hex()} is held by the prepared "
+                    f"transaction 0x{record.transaction_id.hex()} until that is finished or aborted"
                 )
 
 

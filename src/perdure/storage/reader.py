@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
+from itertools import islice
 from typing import TypeVar
 
 from perdure.engine import Engine, EngineTransaction, TransactionClosed
@@ -47,12 +48,16 @@ class Reader:
         return transaction
 
     def run(self, work: Callable[[EngineTransaction], Result], fresh: bool = False) -> Result:
-        """The result of `work(transaction)`; run again if the engine ended the transaction before it. `fresh`: newest data."""
+        """The result of `work(transaction)`, run again if the engine ended it; `fresh`: on newest data."""
         with self.guard:
             try:
                 return work(self.begin() if fresh else self.current())
             except TransactionClosed:
                 return work(self.begin())
+
+    def part(self, space: int, lo: bytes, size: int) -> list[tuple[bytes, bytes]]:
+        """The first `size` entries of `space` at or after `lo`."""
+        return self.run(lambda transaction: list(islice(transaction.scan(space, lo), size)))
 
     def relax(self) -> None:
         """End the shared transaction; the next use begins another."""

@@ -217,7 +217,7 @@ class VersionedStorage:
         return pack(self._reader, self._group, self._smallest_pin, before)
 
     def verify(self) -> Iterator[Problem]:
-        """Everything wrong that can be found: structure, checksums, versions, chains, log; nothing for sound data."""
+        """Everything wrong that can be found in structure, checksums, versions, chains and log."""
         with self._view_at(self.packed):  # so that no packing comes between
             yield from verify(self.engine, self._reader)
 

@@ -144,7 +144,7 @@ Chain = list[tuple[int, int, bytes]]
 def chain_versions(
     transaction: EngineTransaction, space: int, key: bytes, state: int, whole: bool = False
 ) -> Chain:
-    """The versions of `key` at or before `state`, newest first: state, kind, value; `whole`: beyond what its value needs."""
+    """The versions of `key` up to `state`, newest first: those its value needs, or `whole`: all."""
     chain: Chain = []
     for physical, stored in transaction.scan(space, key + versions.suffix(state), key + AFTER_ALL):
         found, version = versions.split(physical)

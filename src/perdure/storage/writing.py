@@ -104,7 +104,7 @@ class Writer:
             packed = get_number(self.transaction, PACKED_KEY)
             if batch.base < packed:
                 raise ConflictError(
-                    f"the transaction is based on state {batch.base}; what came after it was packed up to {packed}"
+                    f"the transaction is based on state {batch.base}, and history was packed up to {packed}"
                 )
             for space, changes in plan.puts.items():
                 plan.puts[space] = self._check_puts(space, changes, batch.base, resolve)
@@ -116,7 +116,7 @@ class Writer:
         self._promises.refuse(batch)
 
     def _newest(self, space: int, ordered: list[bytes]) -> Iterable[tuple[bytes, int, bool]]:
-        """Of each of the sorted keys that exist: the state of its newest version and whether that deletes it."""
+        """Of each existing one of the sorted keys: state of its newest version, whether that deletes it."""
         for key, item in zip(ordered, self.transaction.seek_many(space, ordered), strict=True):
             if item is None or not item[0].startswith(key):
                 continue
@@ -134,7 +134,7 @@ class Writer:
             if state <= base:
                 continue
             if resolve is None:
-                raise _conflict(ConflictError, space, key, base, state, "was changed")
+                raise ConflictError(_describe(space, key, base, state, "was changed"))
             old = chain_value(chain_versions(self.transaction, space, key, base))
             committed = chain_value(chain_versions(self.transaction, space, key, state))
             resolved[key] = resolve(space, key, old, committed, changes[key])
@@ -144,13 +144,13 @@ class Writer:
         for space, read in reads.items():
             for key, state, _ in self._newest(space, sorted(read)):
                 if state > base:
-                    raise _conflict(ReadConflictError, space, key, base, state, "was read and then changed")
+                    raise ReadConflictError(_describe(space, key, base, state, "was read and then changed"))
 
     def _check_required(self, required: Mapping[int, set[bytes]], base: int) -> None:
         for space, needed in required.items():
             for key, state, deleted in self._newest(space, sorted(needed)):
                 if deleted and state > base:
-                    raise _conflict(ConflictError, space, key, base, state, "is needed and was deleted")
+                    raise ConflictError(_describe(space, key, base, state, "is needed and was deleted"))
 
     def _check_expected(self, expected: Mapping[int, dict[bytes, int]]) -> None:
         for space, counters in expected.items():
@@ -158,7 +158,7 @@ class Writer:
                 found = counter_value(self._get_head(space, key))
                 if found != value:
                     raise ConflictError(
-                        f"conflict in {SPACES[space]!r}: the counter 0x{key.hex()} was expected to be {value}, is {found}"
+                        f"conflict in {SPACES[space]!r}: the counter 0x{key.hex()} is {found}, expected {value}"
                     )
 
     def _get_head(self, space: int, key: bytes) -> bytes | None:
@@ -254,10 +254,8 @@ class Writer:
         return pairs
 
 
-def _conflict(
-    kind: type[ConflictError], space: int, key: bytes, base: int, state: int, what: str
-) -> ConflictError:
-    return kind(
+def _describe(space: int, key: bytes, base: int, state: int, what: str) -> str:
+    return (
         f"conflict in {SPACES[space]!r}: the key 0x{key.hex()} {what} by the commit of state {state}, "
         f"after state {base} that this transaction is based on"
     )

@@ -260,7 +260,7 @@ def open_scan(
 
 
 def id_runs(pairs: list[Pair]) -> list[tuple[int, int]]:
-    """Runs `(first, count)` of the object ids that the keys of `pairs` start with; `pairs` are sorted by key."""
+    """Runs `(first, count)` of the object ids that the keys of the sorted `pairs` start with."""
     out: list[tuple[int, int]] = []
     for key, _ in pairs:
         try:
