@@ -6,6 +6,7 @@ PerdureError
 │   ├── FormatVersionError             written by a newer perdure
 │   ├── DatabaseLockedError            in use where exclusive use was asked for
 │   ├── ReadOnlyError                  a write where only reading is possible
+│   │   └── FrozenObjectError (AttributeError)  ... of an object of a read-only prefix or a snapshot
 │   ├── DiskFullError                  no space left; nothing was changed
 │   ├── NetworkFilesystemError         LMDB cannot be safe there
 │   ├── StorageFailedError             an earlier I/O failure; reopen
@@ -13,7 +14,10 @@ PerdureError
 │   └── CorruptRecordError (ValueError) damaged bytes, with the key or object named
 ├── ConflictError (TransientError)     another commit came first; retry
 │   └── ReadConflictError              a key read by the transaction was changed
+├── WorkspaceError (RuntimeError)      not initialized, no such prefix, a call out of place
+├── QueryError (RuntimeError)          no tag, no criterion, no index key, no position of a query
 └── ObjectError (RuntimeError)         misuse of an object
+    └── ClosedObjectError (AttributeError)  a change of an object whose database was closed
 ReferenceError                         the object was deleted, expired or rolled back
 ClassNotFoundError                     a stored class cannot be resolved
 BadPrefixError                         a prefix that is not there or not right
@@ -27,22 +31,26 @@ from transaction.interfaces import TransientError
 __all__ = [
     "BadPrefixError",
     "ClassNotFoundError",
+    "ClosedObjectError",
     "ConflictError",
     "CorruptRecordError",
     "DatabaseLockedError",
     "DiskFullError",
     "FormatVersionError",
+    "FrozenObjectError",
     "MigrateError",
     "NetworkFilesystemError",
     "NotADatabaseError",
     "ObjectError",
     "PerdureError",
+    "QueryError",
     "ReadConflictError",
     "ReadOnlyError",
     "ReferenceError",
     "StateUnavailableError",
     "StorageError",
     "StorageFailedError",
+    "WorkspaceError",
 ]
 
 
@@ -98,8 +106,24 @@ class ReadConflictError(ConflictError):
     """A key that the transaction declared as read was changed by another commit."""
 
 
+class QueryError(PerdureError, RuntimeError):
+    """A value cannot be a tag, a criterion, an index key or a position in the way it was used."""
+
+
 class ObjectError(PerdureError, RuntimeError):
     """An object was used in a way that its state or owner does not allow."""
+
+
+class FrozenObjectError(ReadOnlyError, AttributeError):
+    """An object of a read-only prefix or of a snapshot was to be changed."""
+
+
+class ClosedObjectError(ObjectError, AttributeError):
+    """An object was to be changed after its database was closed."""
+
+
+class WorkspaceError(PerdureError, RuntimeError):
+    """The workspace does not allow the call: not initialized, no such prefix, or out of place."""
 
 
 class ReferenceError(Exception):

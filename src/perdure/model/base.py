@@ -1,0 +1,57 @@
+"""`Memo`: what all memo classes derive from, below the user's class in the MRO so that the user's methods win."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perdure.errors import ObjectError
+from perdure.kernel import durable
+from perdure.model.fields import convert_field
+from perdure.model.identity import uuid
+
+__all__ = ["Memo", "field_dict"]
+
+
+def field_dict(obj: durable.Durable) -> dict[str, Any]:
+    """A new dict of the stored fields of an object (what `vars` and `__dict__` give)."""
+    durable.load(obj)
+    return durable.fields(obj)
+
+
+class Memo(durable.Durable):
+    """Base of every memo class.
+
+    Equality and hash are those of the object itself, unless the class defines others.
+    """
+
+    _perdure_factory_: Any = None
+    _perdure_typed_ = True
+    _perdure_prefix_: str | None = None
+    _perdure_flags_: dict[str, Any] = {}
+    _perdure_abstract_: type | None = None
+
+    def _perdure_convert_(self, name: str, value: Any) -> Any:
+        return convert_field(self, name, value)
+
+    def __dir__(self) -> list[str]:
+        names = {name for name in dir(type(self)) if not name.startswith("_perdure_")}
+        return sorted(names.union(field_dict(self)))
+
+    def __str__(self) -> str:
+        kind = type(self)
+        if kind.__repr__ is not object.__repr__:
+            return repr(self)
+        return f"<{kind.__module__}.{kind.__qualname__} instance uuid={_shown_uuid(self)}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{durable.describe(self)} cannot be pickled or copied; use load() for its plain content")
+
+
+Memo._perdure_abstract_ = Memo
+
+
+def _shown_uuid(obj: durable.Durable) -> str:
+    try:
+        return uuid(obj)
+    except (ObjectError, RuntimeError):
+        return "?"

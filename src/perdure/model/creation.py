@@ -1,0 +1,156 @@
+"""How instances of memo classes come into being where that is more than calling the class.
+
+An ordinary class needs nothing here: its instances go to the current prefix. Scoped classes choose the prefix,
+singletons return the instance that exists.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Protocol, cast
+
+from perdure.errors import FrozenObjectError, ObjectError
+from perdure.kernel import durable
+from perdure.model import scope
+from perdure.session import Connection, get_root, identity_of, set_root
+
+__all__ = ["Factory", "factory_for", "is_singleton_class", "set_prefix", "singleton_of"]
+
+
+class Factory(Protocol):
+    """Makes the instances of a class."""
+
+    def create(self, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What calling `cls` returns."""
+
+
+class _Found(BaseException):
+    """Carries the prefix out of the `__init__` of an object that only asks for it."""
+
+    def __init__(self, prefix: str | None) -> None:
+        self.prefix = prefix
+
+
+class _Plain:
+    """For classes without `__init__`: they take no arguments."""
+
+    def create(self, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if (args or kwargs) and cls.__init__ is object.__init__:  # type: ignore[misc]
+            raise TypeError(f"{cls.__qualname__}() takes no arguments")
+        return durable.construct(cls, args, kwargs)
+
+
+class _Scoped:
+    """For classes whose instances live in one named prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def create(self, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return construct_in(scope.named(self.prefix, write=True), cls, args, kwargs)
+
+
+class _Singleton:
+    """For classes with one instance a prefix."""
+
+    def __init__(self, prefix: str | None) -> None:
+        self.prefix = prefix
+
+    def create(self, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        asked = _prefix_asked_for(cls, args, kwargs)
+        connection = scope.named(self.prefix if asked is None else asked.prefix, write=True)
+        with connection.lock:
+            found = singleton_of(cls, connection)
+            if found is None:
+                found = construct_in(connection, cls, args, kwargs)
+                set_root(connection, _root_name(cls), found)
+            return found
+
+
+def factory_for(cls: type, *, prefix: str | None, singleton: bool) -> Factory | None:
+    """The factory of a memo class; None for one that is just called."""
+    if singleton:
+        return _Singleton(prefix)
+    if prefix is not None:
+        return _Scoped(prefix)
+    return _Plain() if cls.__init__ is object.__init__ else None  # type: ignore[misc]
+
+
+def construct_in(connection: Connection, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Make an instance that belongs to `connection`, unless its `__init__` chooses another prefix."""
+    if (args or kwargs) and cls.__init__ is object.__init__:  # type: ignore[misc]
+        raise TypeError(f"{cls.__qualname__}() takes no arguments")
+    if not connection.writable:
+        raise FrozenObjectError(f"Cannot modify read-only prefix: {scope.name_of(connection)}")
+    made = cast(Any, cls).__new__(cls, *args, **kwargs)
+    durable.set_owner(made, connection)
+    made.__init__(*args, **kwargs)
+    durable.adopt(made, durable.owner_of(made))
+    return made
+
+
+def _root_name(cls: type) -> str:
+    return f"singleton:{identity_of(cls)}"
+
+
+def singleton_of(cls: type, connection: Connection) -> Any:
+    """The instance of a singleton class that `connection` sees, or None."""
+    return get_root(connection, _root_name(cls))
+
+
+def is_singleton_class(cls: type) -> bool:
+    """Whether a class has one instance a prefix."""
+    return bool(getattr(cls, "_perdure_flags_", {}).get("singleton"))
+
+
+def set_prefix(obj: Any, prefix: str | None, /) -> None:
+    """Choose the prefix of a new object: the first statement of its `__init__`. None is the current prefix.
+
+    Raises `RuntimeError` when fields were assigned before, or when called outside of `__init__`.
+
+    >>> def __init__(self, name, prefix=None):
+    ...     perdure.set_prefix(self, prefix)
+    ...     self.name = name
+    """
+    if not isinstance(obj, durable.Durable):
+        raise TypeError(f"set_prefix takes a memo object, not {type(obj).__name__}")
+    if prefix is not None and not isinstance(prefix, str):
+        raise TypeError(f"set_prefix: prefix must be a str, not {type(prefix).__name__}")
+    if id(obj) in _probes:
+        raise _Found(prefix)
+    if durable.state_of(obj) != durable.NEW or durable.oid_of(obj):
+        raise ObjectError("object already initialized; set_prefix is for the first statement of __init__")
+    if durable.mask_of(obj):
+        raise ObjectError("set_prefix must be called before initializing any object members")
+    durable.set_owner(obj, scope.named(prefix, write=True))
+
+
+_probes: set[int] = set()
+"""Ids of the objects on which `__init__` runs only to learn the prefix."""
+
+
+def _prefix_asked_for(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Found | None:
+    """The prefix that `__init__` would set, learned by running it up to there on an object that is thrown away.
+
+    Arguments that are missing are None: the instance may exist, and then they do not matter.
+    """
+    if not any(_calls_set_prefix(base) for base in cls.__mro__):
+        return None
+    signature = inspect.signature(cls.__init__)
+    probe = durable.Durable.__new__(cls)
+    bound = signature.bind_partial(probe, *args, **kwargs)
+    bound.apply_defaults()
+    bound.arguments.update((name, None) for name in signature.parameters if name not in bound.arguments)
+    _probes.add(id(probe))
+    try:
+        cls.__init__(*bound.args, **bound.kwargs)
+    except _Found as found:
+        return found
+    finally:
+        _probes.discard(id(probe))
+    return None
+
+
+def _calls_set_prefix(cls: type) -> bool:
+    code = getattr(cls.__dict__.get("__init__"), "__code__", None)
+    return code is not None and "set_prefix" in code.co_names

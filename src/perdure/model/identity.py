@@ -1,0 +1,82 @@
+"""Uuids of objects, and the way back from a uuid to its object."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+
+from perdure.errors import ObjectError, ReferenceError, WorkspaceError
+from perdure.kernel import durable
+from perdure.model import scope
+from perdure.model.weak import Address, WeakProxy, address_of
+from perdure.session import Connection
+
+__all__ = ["find_by_uuid", "parse_uuid", "uuid", "uuid_of_address"]
+
+_LENGTH = 24
+_DATABASE_BYTES = 8
+_OID_BYTES = 7
+
+
+def uuid(obj: Any, /) -> str:
+    """The identity of an object for the outside: 24 characters of `A-Z2-7`, unique over databases and for ever.
+
+    A new object gets its identity by this call. Raises `RuntimeError` for values that have none.
+
+    >>> perdure.uuid(task)  # doctest: +SKIP
+    'FHNXLIOQ2R5W6AAAAAAAAABR'
+    """
+    if isinstance(obj, (durable.Durable, WeakProxy)) and not isinstance(obj, type):
+        check_identity(obj)
+        return uuid_of_address(address_of(obj))
+    own = getattr(type(obj), "_perdure_uuid_", None)
+    if own is not None:
+        return str(own(obj))
+    raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} values have none")
+
+
+def check_identity(obj: durable.Durable | WeakProxy) -> None:
+    """Raise `RuntimeError` for durable objects that are no memo objects, and for those of a closed prefix."""
+    if isinstance(obj, WeakProxy):
+        return
+    if not hasattr(type(obj), "_perdure_factory_"):
+        raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} objects have none")
+    if durable.owner_of(obj) is None and durable.state_of(obj) == durable.GHOST:
+        raise ObjectError(f"{durable.describe(obj)} is no longer accessible: its database was closed")
+
+
+def uuid_of_address(address: Address) -> str:
+    """The text of an address."""
+    data = address.database.to_bytes(_DATABASE_BYTES, "big") + address.oid.to_bytes(_OID_BYTES, "big")
+    return base64.b32encode(data).decode()
+
+
+def parse_uuid(text: str) -> tuple[int, int]:
+    """Database uuid and object id. Raises `RuntimeError` when `text` is no uuid."""
+    try:
+        if len(text) != _LENGTH:
+            raise ValueError("wrong length")
+        data = base64.b32decode(text.encode("ascii"))
+    except (binascii.Error, ValueError) as error:
+        raise WorkspaceError(f"Invalid UUID: {text[:40]!r} ({error})") from None
+    return int.from_bytes(data[:_DATABASE_BYTES], "big"), int.from_bytes(data[_DATABASE_BYTES:], "big")
+
+
+def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | None = None) -> durable.Durable:
+    """The object of a uuid, in the live connection of its database or what `connection_at` gives for that.
+
+    Raises `RuntimeError` for a uuid of no database here, `perdure.ReferenceError` when the object is gone.
+    """
+    database, oid = parse_uuid(text)
+    try:
+        connection = scope.holding(database)
+    except WorkspaceError as error:
+        raise WorkspaceError(f"Invalid UUID {text!r}: {error}") from None
+    if connection_at is not None:
+        connection = connection_at(connection)
+    try:
+        return connection.get(oid)
+    except ReferenceError:
+        raise ReferenceError(f"Invalid UUID or object has been deleted: {text}") from None

@@ -1,0 +1,164 @@
+"""The `memo` decorator: it derives a durable class from an ordinary one, which stays in the MRO unchanged."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from perdure.kernel import durable
+from perdure.model.base import Memo, field_dict
+from perdure.model.creation import factory_for
+from perdure.session import register_class
+
+__all__ = ["MemoBase", "is_memo_class", "memo"]
+
+_T = TypeVar("_T", bound=type)
+_metaclasses: dict[type, type] = {type: durable.DurableType}
+
+
+class MemoBase(Memo):
+    """Stands for any memo class where one is expected: `fetch(id, MemoBase)`, `find(MemoBase, "tag")`.
+
+    It has no instances; use it to read objects whose class is not known.
+    """
+
+    def __init__(self) -> None:
+        raise TypeError("MemoBase has no instances; it stands for any memo class")
+
+
+MemoBase._perdure_abstract_ = MemoBase
+
+
+@overload
+def memo(cls: _T, /) -> _T: ...
+
+
+@overload
+def memo(
+    *,
+    singleton: bool = False,
+    prefix: str | None = None,
+    no_default_tags: bool = False,
+    id: str | None = None,
+    access_control: bool = False,
+) -> Callable[[_T], _T]: ...
+
+
+def memo(
+    cls: Any = None,
+    /,
+    *,
+    singleton: bool = False,
+    prefix: str | None = None,
+    no_default_tags: bool = False,
+    id: str | None = None,
+    access_control: bool = False,
+) -> Any:
+    """Make a class durable: its instances are kept in a prefix, with whatever attributes they are given.
+
+    `singleton`: one instance a prefix, returned by every call of the class. `prefix`: where all instances live,
+    instead of the current prefix. `no_default_tags`: instances are not found by their class until they have a tag.
+    `id`: the identity under which the class is stored; by default its module and name, so give one to a class that
+    may be moved. `access_control`: recorded with the class.
+
+    Raises `TypeError` for what cannot be made durable: builtin classes, classes with slots.
+
+    >>> @memo
+    ... class Task:
+    ...     def __init__(self, title):
+    ...         self.title = title
+    """
+    for label, value in (("prefix", prefix), ("id", id)):
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"memo: {label} must be a str, not {type(value).__name__}")
+    flags = {"singleton": singleton, "no_default_tags": no_default_tags, "access_control": access_control}
+
+    def decorate(target: type) -> type:
+        return _make(target, prefix, id, {name: True for name, value in flags.items() if value})
+
+    return decorate if cls is None else decorate(cls)
+
+
+def is_memo_class(value: object) -> bool:
+    """Whether `value` is a memo class (or `MemoBase`)."""
+    return isinstance(value, type) and issubclass(value, Memo) and value is not Memo
+
+
+def _make(target: type, prefix: str | None, identity: str | None, flags: dict[str, bool]) -> type:
+    _check(target)
+    bases = (target,) if issubclass(target, Memo) else (target, Memo)
+    members: dict[str, Any] = {
+        "__module__": target.__module__,
+        "__qualname__": target.__qualname__,
+        "__doc__": target.__doc__,
+        "__dict__": property(field_dict),
+        "_perdure_flags_": {**flags, **({"prefix": prefix} if prefix is not None else {})},
+        "_perdure_typed_": not flags.get("no_default_tags", False),
+        "_perdure_prefix_": prefix,
+    }
+    if "__firstlineno__" in target.__dict__:
+        members["__firstlineno__"] = target.__dict__["__firstlineno__"]
+    if identity is not None:
+        members["_perdure_identity_"] = identity
+    made = _derive(target, bases, members)
+    if issubclass(target, Memo):
+        target._perdure_abstract_ = target
+    made._perdure_factory_ = factory_for(made, prefix=prefix, singleton=flags.get("singleton", False))
+    register_class(made)
+    return made
+
+
+def _check(target: Any) -> None:
+    if not isinstance(target, type):
+        raise TypeError(f"memo decorates classes, not {type(target).__name__}")
+    if target.__flags__ & 1 << 9 == 0:
+        raise TypeError(f"memo cannot make the builtin class {target.__name__} durable")
+    for base in target.__mro__:
+        if base.__dict__.get("__slots__") and not issubclass(base, durable.Durable):
+            raise TypeError(f"{target.__qualname__} has __slots__ in {base.__qualname__}; durable fields need none")
+        if base.__flags__ & 1 << 9 == 0 and base is not object and not issubclass(base, durable.Durable):
+            raise TypeError(f"{target.__qualname__} derives from the builtin class {base.__name__}")
+    parameters = getattr(target, "__dataclass_params__", None)
+    if parameters is not None and parameters.frozen:
+        raise TypeError(f"{target.__qualname__} is a frozen dataclass, whose fields could never be loaded")
+
+
+def _derive(target: type, bases: tuple[type, ...], members: dict[str, Any]) -> Any:
+    """Make the class; the bases of `target` hear of it as of a subclass of theirs, `target` itself does not."""
+    own = target.__dict__.get("__init_subclass__")
+    if own is not None:
+        del target.__init_subclass__
+    silent = _wants_keywords(target)
+    if silent:
+        target.__init_subclass__ = classmethod(_ignore)  # type: ignore[assignment]
+    try:
+        return _metaclass_for(type(target))(target.__name__, bases, members)
+    finally:
+        if own is not None:
+            target.__init_subclass__ = own
+        elif silent:
+            del target.__init_subclass__
+
+
+def _ignore(cls: type) -> None:
+    """Stand in for an `__init_subclass__` that needs the keywords of the class statement, which are gone."""
+
+
+def _wants_keywords(target: type) -> bool:
+    try:
+        inspect.signature(target.__init_subclass__).bind()
+    except TypeError:
+        return True
+    except ValueError:
+        return False
+    return False
+
+
+def _metaclass_for(kind: type) -> Any:
+    if issubclass(kind, durable.DurableType):
+        return kind
+    found = _metaclasses.get(kind)
+    if found is None:
+        found = _metaclasses[kind] = type(f"Durable{kind.__name__}", (kind, durable.DurableType), {})
+    return found

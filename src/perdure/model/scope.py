@@ -1,0 +1,72 @@
+"""Where objects live: how the model reaches the connections of the prefixes that are open.
+
+The workspace stands above the model, so it installs itself here; without one, every question is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from perdure.errors import WorkspaceError
+from perdure.kernel import durable
+from perdure.session import Connection
+
+__all__ = ["Scope", "connection_of", "current", "holding", "install", "name_of", "named", "require"]
+
+
+class Scope(Protocol):
+    """What a workspace offers to the layers below it."""
+
+    def current(self) -> Connection:
+        """The live connection of the current prefix."""
+
+    def named(self, name: str, *, write: bool = False) -> Connection:
+        """The live connection of a prefix, opened when it is not: read-only, or for writing."""
+
+    def holding(self, database: int, name: str | None = None) -> Connection:
+        """The live connection of the database with this uuid, opened read-only when it is not open."""
+
+    def name_of(self, connection: Connection) -> str:
+        """The name of the prefix that a connection belongs to."""
+
+
+_scope: Scope | None = None
+
+
+def install(scope: Scope | None) -> None:
+    """Make `scope` answer for this process; None ends it."""
+    global _scope
+    _scope = scope
+
+
+def require() -> Scope:
+    """The installed scope. Raises `RuntimeError` before `init` and after `close`."""
+    if _scope is None:
+        raise WorkspaceError("perdure is not initialized; call init(directory) first")
+    return _scope
+
+
+def current() -> Connection:
+    """The live connection of the current prefix. Raises `RuntimeError` when no prefix is open."""
+    return require().current()
+
+
+def named(name: str | None, *, write: bool = False) -> Connection:
+    """The live connection of the prefix `name` (opened when it is not), of the current one for None."""
+    return require().current() if name is None else require().named(name, write=write)
+
+
+def holding(database: int, name: str | None = None) -> Connection:
+    """The live connection of the database with the uuid `database`; `name` is where it was last seen."""
+    return require().holding(database, name)
+
+
+def name_of(connection: Connection) -> str:
+    """The name of the prefix of a connection."""
+    return connection.database.name if _scope is None else _scope.name_of(connection)
+
+
+def connection_of(obj: durable.Durable) -> Connection:
+    """The connection that an object belongs to: for one that has none yet, that of the current prefix."""
+    owner = durable.owner_of(obj)
+    return owner if isinstance(owner, Connection) else current()

@@ -1,0 +1,309 @@
+"""The functions of the memo face that work on the process's workspace."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from perdure.errors import WorkspaceError
+from perdure.kernel import durable
+from perdure.model import scope
+from perdure.model.base import Memo
+from perdure.model.identity import parse_uuid
+from perdure.model.weak import WeakProxy, address_of
+from perdure.session import Connection, Database
+from perdure.workspace.prefix import OpenOptions, Prefix
+from perdure.workspace.workspace import Settings, Workspace
+
+__all__ = [
+    "PrefixMetaData",
+    "clear_cache",
+    "close",
+    "commit",
+    "drop",
+    "get_cache_stats",
+    "get_config",
+    "get_current_prefix",
+    "get_mutable_prefixes",
+    "get_prefix_of",
+    "get_prefixes",
+    "get_state_num",
+    "init",
+    "open",
+    "refresh",
+    "set_cache_size",
+    "workspace",
+]
+
+_workspace: Workspace | None = None
+_owner_process = 0
+
+
+class PrefixMetaData(NamedTuple):
+    """Name and 64-bit identity of a prefix."""
+
+    name: str
+    uuid: int
+
+
+def workspace() -> Workspace:
+    """The workspace of this process. Raises `RuntimeError` before `init` and after `close`."""
+    if _workspace is None:
+        raise WorkspaceError("perdure is not initialized; call init(directory) first")
+    return _workspace
+
+
+def init(
+    dbzero_root: str | os.PathLike[str],
+    *,
+    prefix: str | None = None,
+    read_write: bool = True,
+    autocommit: bool = True,
+    autocommit_interval: int = 367,
+    cache_size: int = 2 << 30,
+    lang_cache_size: int = 1024,
+    lock_flags: Mapping[str, Any] | None = None,
+    no_auto_migrate: bool | None = None,
+    no_auto_migration: bool | None = None,
+) -> None:
+    """Start using the prefixes in a directory, which is made when it does not exist.
+
+    `prefix` is opened at once, for writing unless `read_write` is False. `autocommit` commits changes in the
+    background, at most every `autocommit_interval` milliseconds. `cache_size` is the memory for cached objects, in
+    bytes. `lock_flags` (`blocking`, `timeout` in seconds, `force_unlock`) say what to do about other writers.
+
+    Raises `RuntimeError` when this process is initialized already.
+
+    >>> perdure.init("data", prefix="main")  # doctest: +SKIP
+    """
+    global _workspace, _owner_process
+    if _workspace is not None:
+        raise WorkspaceError("perdure is already initialized; close() it first")
+    if no_auto_migrate is not None and no_auto_migration is not None:
+        raise WorkspaceError("no_auto_migrate and no_auto_migration are the same option; give one")
+    settings = Settings(
+        autocommit=bool(autocommit),
+        autocommit_interval=int(autocommit_interval),
+        cache_size=int(cache_size),
+        lang_cache_size=int(lang_cache_size),
+        no_auto_migrate=bool(no_auto_migrate or no_auto_migration),
+        lock_flags=dict(lock_flags or {}),
+    )
+    started = Workspace(Path(dbzero_root).absolute(), settings)
+    _workspace, _owner_process = started, os.getpid()
+    scope.install(started)
+    atexit.register(_close_at_exit)
+    if prefix is not None:
+        try:
+            open(prefix, "rw" if read_write else "r")
+        except BaseException:
+            _end()
+            raise
+
+
+_MODES = {"rw": True, "w": True, "r": False}
+
+
+def open(
+    prefix_name: str,
+    open_mode: str = "rw",
+    *,
+    autocommit: bool | None = None,
+    lock_flags: Mapping[str, Any] | None = None,
+    history: bool = True,
+    check: bool = False,
+    slab_size: int | None = None,
+    meta_io_step_size: int | None = None,
+    page_io_step_size: int | None = None,
+    no_auto_migrate: bool | None = None,
+    no_auto_migration: bool | None = None,
+) -> None:
+    """Open a prefix and make it the current one; for `"rw"` (or `"w"`) it is created when there is none.
+
+    `history=False` keeps no past states. `check` verifies the file's structure first. The sizes are accepted for
+    compatibility and mean nothing here. A prefix that is open stays as it is and becomes the current one.
+
+    Raises `RuntimeError` for a bad name or mode, a missing prefix opened with `"r"`, a prefix that another process
+    writes.
+    """
+    if not isinstance(prefix_name, str):
+        raise TypeError(f"a prefix name is a str, not {type(prefix_name).__name__}")
+    if open_mode not in _MODES:
+        raise WorkspaceError(f"Invalid access type: {open_mode!r}; use 'rw' or 'r'")
+    space = workspace()
+    options = OpenOptions(
+        autocommit=autocommit,
+        lock_flags=dict(space.settings.lock_flags if lock_flags is None else lock_flags),
+        history=history,
+        check=check,
+    )
+    space.open(prefix_name, write=_MODES[open_mode], options=options)
+
+
+def close(prefix_name: str | None = None) -> None:
+    """Commit and close one prefix, or all of them and the workspace.
+
+    Objects of a closed prefix can no longer be used. Nothing happens when the prefix is not open.
+    """
+    if _workspace is None:
+        return
+    if prefix_name is not None:
+        _workspace.close(prefix_name)
+        return
+    _end()
+
+
+def _end() -> None:
+    global _workspace
+    ending = _workspace
+    if ending is None:
+        return
+    try:
+        ending.close_all()
+    finally:
+        _workspace = None
+        scope.install(None)
+        durable.set_ambient(None)
+        atexit.unregister(_close_at_exit)
+
+
+def _close_at_exit() -> None:
+    if os.getpid() == _owner_process:  # a forked child must not commit its parent's changes
+        _end()
+
+
+def commit(prefix_name: str | None = None) -> None:
+    """Make pending changes durable: of one prefix, or of all that are open. Nothing for read-only prefixes.
+
+    Raises `RuntimeError` for a prefix that is not open, and inside of `atomic`.
+    """
+    space = workspace()
+    for prefix in space.list_open() if prefix_name is None else [space.opened(prefix_name)]:
+        prefix.commit()
+
+
+def get_state_num(prefix: str | None = None, finalized: bool = False) -> int:
+    """The number that the open transaction of a prefix will get; with `finalized`, the last committed one.
+
+    Readers get the last committed number that they have seen. Raises `RuntimeError` for a prefix that is not open.
+    """
+    found = workspace().opened(prefix)
+    return found.connection.state + (1 if found.writable and not finalized else 0)
+
+
+def refresh() -> bool:
+    """Bring read-only prefixes to their newest committed state; whether any changed."""
+    changed = [one.connection.refresh() for one in workspace().list_open() if not one.writable]
+    return any(changed)
+
+
+def drop(prefix_name: str, if_exists: bool = True) -> None:
+    """Delete a prefix and its file.
+
+    Raises `RuntimeError` when it is open, or when it does not exist and `if_exists` is False.
+    """
+    workspace().drop(prefix_name, if_exists=if_exists)
+
+
+# -- prefixes ----------------------------------------------------------------------------------------------
+
+
+def _describe(prefix: Prefix) -> PrefixMetaData:
+    return PrefixMetaData(prefix.name, prefix.database.uuid)
+
+
+def get_current_prefix() -> PrefixMetaData:
+    """The prefix that new objects go to. Raises `RuntimeError` when none is open."""
+    return _describe(workspace().current_prefix())
+
+
+def get_prefixes() -> Iterator[PrefixMetaData]:
+    """Every prefix in the directory, open or not."""
+    space = workspace()
+    for name, path in space.find_files():
+        opened = space.prefixes.get(name)
+        if opened is not None:
+            yield _describe(opened)
+            continue
+        database = Database.open(path, name=name, create=False, read_only=True)
+        try:
+            yield PrefixMetaData(name, database.uuid)
+        finally:
+            database.close()
+
+
+def get_mutable_prefixes() -> Iterator[PrefixMetaData]:
+    """The prefixes that this process has open for writing."""
+    for prefix in workspace().list_open():
+        if prefix.writable:
+            yield _describe(prefix)
+
+
+def get_prefix_of(obj: Any, /) -> PrefixMetaData:
+    """The prefix of an object, a collection, a query, an enum, a scoped class, or of the object of a uuid.
+
+    Raises `TypeError` for anything else.
+    """
+    space = workspace()
+    if isinstance(obj, str):
+        return _describe_connection(space.holding(parse_uuid(obj)[0]))
+    if isinstance(obj, type):
+        name = getattr(obj, "_perdure_prefix_", None)
+        if not issubclass(obj, Memo) or name is None:
+            raise TypeError(f"{obj.__qualname__} belongs to no prefix")
+        return _describe_connection(space.named(name))
+    if isinstance(obj, WeakProxy):
+        return _describe_connection(space.holding(*address_of(obj)[::2]))
+    if isinstance(obj, durable.Durable):
+        return _describe_connection(scope.connection_of(obj))
+    own = getattr(type(obj), "_perdure_connection_", None)
+    if own is None:
+        raise TypeError(f"a {type(obj).__qualname__} belongs to no prefix")
+    return _describe_connection(own(obj))
+
+
+def _describe_connection(connection: Connection) -> PrefixMetaData:
+    return PrefixMetaData(scope.name_of(connection), connection.database.uuid)
+
+
+# -- settings and caches -----------------------------------------------------------------------------------
+
+
+def get_config() -> dict[str, Any]:
+    """The settings in force. Raises `RuntimeError` when not initialized."""
+    settings = workspace().settings
+    return {
+        "autocommit": settings.autocommit,
+        "autocommit_interval": settings.autocommit_interval,
+        "cache_size": settings.cache_size,
+        "lang_cache_size": settings.lang_cache_size,
+        "no_auto_migrate": settings.no_auto_migrate,
+        "restricted": False,
+    }
+
+
+def set_cache_size(size: int, /) -> None:
+    """Change the memory for cached objects, in bytes, and free what is above it."""
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise TypeError(f"the cache size is a number of bytes, not a {type(size).__name__}")
+    workspace().set_cache_size(size)
+
+
+def clear_cache() -> None:
+    """Free all cached objects that can be loaded again."""
+    workspace().clear_cache()
+
+
+def get_cache_stats() -> dict[str, int]:
+    """`size` and `capacity` of the cache in bytes, and how many objects Python code can reach (`lang_cache_size`)."""
+    space = workspace()
+    connections = [prefix.connection for prefix in space.list_open()]
+    return {
+        "size": sum(connection.cached_bytes for connection in connections),
+        "capacity": space.settings.cache_size,
+        "lang_cache_size": sum(len(connection.objects) for connection in connections),
+        "deferred_free_count": sum(len(connection.lifetime.unheld) for connection in connections),
+    }

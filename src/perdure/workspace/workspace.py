@@ -1,0 +1,217 @@
+"""The process-wide state of the memo face: the directory of prefixes, those that are open, and the current one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from perdure.engine.lock_file import LockFile
+from perdure.errors import PerdureError, WorkspaceError
+from perdure.kernel import durable
+from perdure.session import Connection
+from perdure.workspace.files import find_prefixes, prefix_file
+from perdure.workspace.prefix import OpenOptions, Prefix
+
+__all__ = ["Settings", "Workspace"]
+
+_SMALLEST_BUDGET = 16 << 10
+
+
+@dataclass
+class Settings:
+    """The options of `init`, with their defaults."""
+
+    autocommit: bool = True
+    autocommit_interval: int = 367
+    cache_size: int = 2 << 30
+    lang_cache_size: int = 1024
+    no_auto_migrate: bool = False
+    lock_flags: dict[str, Any] = field(default_factory=dict)
+
+
+class Workspace:
+    """A directory of prefixes and what this process has open of it.
+
+    `lock` guards the tables here and is held only for short; a connection's lock may not be waited for under it.
+    """
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = root
+        self.settings = settings
+        self.lock = threading.RLock()
+        self.prefixes: dict[str, Prefix] = {}
+        self._current: list[str] = []
+        self._known: dict[int, str] = {}
+
+    # -- opening -------------------------------------------------------------------------------------------
+
+    def open(self, name: str, *, write: bool, options: OpenOptions) -> Prefix:
+        """Open a prefix unless it is open, and make it the current one."""
+        with self.lock:
+            prefix = self._open(name, write=write, implicit=False, options=options)
+            prefix.implicit = False
+            if name in self._current:
+                self._current.remove(name)
+            self._current.append(name)
+            self._follow_current()
+            return prefix
+
+    def _open(self, name: str, *, write: bool, implicit: bool, options: OpenOptions) -> Prefix:
+        found = self.prefixes.get(name)
+        if found is not None:
+            return found
+        path = prefix_file(self.root, name)
+        prefix = Prefix(name, path, write=write, implicit=implicit, options=options)
+        self.prefixes[name] = prefix
+        self._known[prefix.database.uuid] = name
+        self._share_cache()
+        return prefix
+
+    def close(self, name: str) -> None:
+        """Commit and close one prefix; nothing when it is not open."""
+        with self.lock:
+            prefix = self.prefixes.pop(name, None)
+            if prefix is None:
+                return
+            if name in self._current:
+                self._current.remove(name)
+            self._follow_current()
+        prefix.close()
+        with self.lock:
+            self._share_cache()
+
+    def close_all(self) -> None:
+        """Commit and close every prefix; the first error is raised when all are closed."""
+        errors: list[BaseException] = []
+        for name in reversed(list(self.prefixes)):
+            try:
+                self.close(name)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _follow_current(self) -> None:
+        durable.set_ambient(self.prefixes[self._current[-1]].connection if self._current else None)
+
+    def _share_cache(self) -> None:
+        if self.prefixes:
+            budget = max(self.settings.cache_size // len(self.prefixes), _SMALLEST_BUDGET)
+            for prefix in self.prefixes.values():
+                prefix.connection.budget = budget
+
+    def set_cache_size(self, size: int) -> None:
+        """Change the memory for cached objects, in bytes, and free what is above it."""
+        self.settings.cache_size = size
+        with self.lock:
+            self._share_cache()
+        for prefix in self.list_open():
+            _sweep(prefix.connection, prefix.connection.budget)
+
+    def clear_cache(self) -> None:
+        """Free all cached objects that can be loaded again."""
+        for prefix in self.list_open():
+            _sweep(prefix.connection, 0)
+
+    def drop(self, name: str, *, if_exists: bool) -> None:
+        """Delete the file of a prefix that is not open."""
+        with self.lock:
+            if name in self.prefixes:
+                raise WorkspaceError(f"Prefix: {name} is open; close it before dropping it")
+            path = prefix_file(self.root, name)
+            if not path.exists():
+                if not if_exists:
+                    raise WorkspaceError(f"Prefix: {name} not found ({path})")
+                return
+            lock = LockFile(str(path), True)
+            try:
+                for ending in ("", "-lock", "-shared"):
+                    path.with_name(path.name + ending).unlink(missing_ok=True)
+            finally:
+                lock.release()
+
+    # -- prefixes ------------------------------------------------------------------------------------------
+
+    def current_prefix(self) -> Prefix:
+        """The prefix that new objects go to."""
+        with self.lock:
+            if not self._current:
+                raise WorkspaceError("no default prefix exists; open one first")
+            return self.prefixes[self._current[-1]]
+
+    def opened(self, name: str | None) -> Prefix:
+        """An open prefix by name, the current one for None."""
+        if name is None:
+            return self.current_prefix()
+        if not isinstance(name, str):
+            raise TypeError(f"a prefix name is a str, not {type(name).__name__}")
+        found = self.prefixes.get(name)
+        if found is None:
+            raise WorkspaceError(f"Prefix with name {name} not found; it is not open")
+        return found
+
+    def list_open(self) -> list[Prefix]:
+        """The open prefixes, in the order in which they were opened."""
+        with self.lock:
+            return list(self.prefixes.values())
+
+    def find_files(self) -> Iterator[tuple[str, Path]]:
+        """Name and file of every prefix in the directory, open or not."""
+        return find_prefixes(self.root)
+
+    # -- what the model asks (perdure.model.scope.Scope) ---------------------------------------------------
+
+    def current(self) -> Connection:
+        """The live connection of the current prefix."""
+        return self.current_prefix().connection
+
+    def named(self, name: str, *, write: bool = False) -> Connection:
+        """The live connection of a prefix, opened when it is not."""
+        found = self.prefixes.get(name)
+        if found is not None and (not write or found.writable):
+            return found.connection
+        with self.lock:
+            return self._open(name, write=write, implicit=True, options=self._default_options()).connection
+
+    def _default_options(self) -> OpenOptions:
+        return OpenOptions(lock_flags=self.settings.lock_flags)
+
+    def holding(self, database: int, name: str | None = None) -> Connection:
+        """The live connection of the database with the uuid `database`, opened read-only when it is not open."""
+        with self.lock:
+            known = self._known.get(database)
+            if known in self.prefixes:
+                return self.prefixes[known].connection
+            candidates = [one for one in (known, name) if one is not None and prefix_file(self.root, one).exists()]
+            for candidate in [*candidates, *(one for one, _ in self.find_files() if one not in self.prefixes)]:
+                if self._open_if(candidate, database):
+                    return self.prefixes[candidate].connection
+        raise WorkspaceError(f"Prefix: {name or database} not found in {self.root}")
+
+    def _open_if(self, name: str, database: int) -> bool:
+        """Open a prefix if it is the database with that uuid."""
+        if name in self.prefixes:
+            return self.prefixes[name].database.uuid == database
+        try:
+            self._open(name, write=False, implicit=True, options=self._default_options())
+        except PerdureError:
+            return False
+        if self.prefixes[name].database.uuid == database:
+            return True
+        self.prefixes.pop(name).abandon()
+        return False
+
+    def name_of(self, connection: Connection) -> str:
+        """The name of the prefix of a connection."""
+        return connection.database.name
+
+
+def _sweep(connection: Connection, target: int) -> None:
+    with connection.lock:
+        connection.flush()
+        for _ in range(2):  # an object used since the last sweep is spared once
+            connection.sweep(target)
