@@ -27,6 +27,7 @@ cdef class Durable:
     cdef unsigned char touched
     cdef unsigned char volatile
     cdef unsigned char referring
+    cdef unsigned char weakly
     cdef unsigned int size
     cdef unsigned long long oid
     cdef unsigned long long mask

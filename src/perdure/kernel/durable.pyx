@@ -191,6 +191,8 @@ cdef int set_checked(Durable self, str name, object value) except -1:
         return 0
     if _needs_no_state(name):
         PyObject_GenericSetAttr(self, name, value)
+        if name == "_perdure_weak_":
+            self.weakly = value is not None
         return 0
     index = self.layout.position(name)
     if index < 0:

@@ -24,6 +24,7 @@ cdef enum:
 
 OBJECT_BYTES = _OBJECT_BYTES
 
+cdef tuple NO_OBJECTS = ()
 cdef uint64_t WIDE = 1ULL << 63
 
 
@@ -79,32 +80,63 @@ def shape_id_of(bytes data not None):
     return shape_id
 
 
+def fetch(Owner owner, uint64_t oid, bytes data not None, dict shapes, extend):
+    """The object of a record that was read, from the identity map or made and loaded now."""
+    cdef Py_ssize_t position = 0
+    cdef uint64_t shape_id
+    cdef PyObject* found
+    cdef object cls = None
+    cdef Durable obj
+    read_varint(data, &position, &shape_id)
+    if shape_id >= _FIRST_FREE_ID:
+        found = PyDict_GetItemWithError(shapes, shape_id)
+        if found != NULL:
+            cls = (<Shape?><object>found).mask_cls
+    if cls is None:
+        cls = owner.class_of_shape(shape_id)
+    obj = <Durable>owner.ghost(oid, cls)
+    if obj.state == _GHOST:
+        restore_from(owner, obj, data, position, shape_id, shapes, extend)
+    return obj
+
+
 def restore(Owner owner, Durable obj, bytes data not None, dict shapes, extend):
     """Make a ghost the object of a record. A damaged record leaves it a ghost."""
-    cdef Py_ssize_t position = 0, index
-    cdef uint64_t shape_id, count, step, class_and_weak, oid = 0
-    cdef bint weak = False
-    cdef list objects = []
+    cdef Py_ssize_t position = 0
+    cdef uint64_t shape_id
     read_varint(data, &position, &shape_id)
+    restore_from(owner, obj, data, position, shape_id, shapes, extend)
+
+
+cdef int restore_from(
+    Owner owner, Durable obj, bytes data, Py_ssize_t position, uint64_t shape_id, dict shapes, object extend
+) except -1:
+    cdef Py_ssize_t index, size = PyBytes_GET_SIZE(data)
+    cdef uint64_t count, step, class_and_weak, oid = 0
+    cdef bint weak = False
+    cdef object objects = NO_OBJECTS
     read_varint(data, &position, &count)
-    if count > <uint64_t>PyBytes_GET_SIZE(data):
+    if count > <uint64_t>size:
         raise CorruptRecordError("damaged record: its reference table is cut short")
-    for index in range(<Py_ssize_t>count):
-        read_varint(data, &position, &step)
-        read_varint(data, &position, &class_and_weak)
-        oid += <uint64_t>(<int64_t>(step >> 1) ^ -<int64_t>(step & 1))
-        weak |= class_and_weak & 1
-        objects.append(resolve(owner, oid, class_and_weak))
+    if count:
+        objects = []
+        for index in range(<Py_ssize_t>count):
+            read_varint(data, &position, &step)
+            read_varint(data, &position, &class_and_weak)
+            oid += <uint64_t>(<int64_t>(step >> 1) ^ -<int64_t>(step & 1))
+            weak |= class_and_weak & 1
+            (<list>objects).append(resolve(owner, oid, class_and_weak))
     cdef list values = decode_values(data, position, objects, extend)
     if shape_id < _FIRST_FREE_ID:
         obj._perdure_restore_(values)
     else:
         restore_shape(owner, obj, shape_id, values, weak, shapes)
-    owner.cached_bytes += _OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data) - <Py_ssize_t>obj.size
-    obj.size = <unsigned int>(_OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data))
+    owner.cached_bytes += _OBJECT_BYTES + 3 * size - <Py_ssize_t>obj.size
+    obj.size = <unsigned int>(_OBJECT_BYTES + 3 * size)
     obj.referring = count != 0
     obj.touched = 1
     obj.state = _CLEAN
+    return 0
 
 
 cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values, bint weak, dict shapes) except -1:
@@ -118,7 +150,7 @@ cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values,
         raise CorruptRecordError(
             f"damaged record of object #{obj.oid}: {len(values)} values for the {len(shape.names)} fields of its shape"
         )
-    if weak or obj._perdure_weak_ is not None:
+    if weak or obj.weakly:
         owner.unwrap_weak(obj, shape.names, values)
     for index in range(len(values)):
         PyObject_GenericSetAttr(obj, shape.names[index], values[index])
@@ -147,7 +179,7 @@ def store_new(Owner owner, list fresh, list ids, dict types, dict records, dict 
         if found != NULL and not obj.mask & WIDE:
             known = <tuple>found
             shape_found = PyDict_GetItemWithError(<dict>known[0], obj.mask)
-        if shape_found == NULL or obj._perdure_weak_ is not None:
+        if shape_found == NULL or obj.weakly:
             owner.store_one(obj)
             fresh.pop()
             continue

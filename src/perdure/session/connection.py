@@ -84,7 +84,7 @@ class Connection(durable.Owner):
 
     def read(self, space: int, key: bytes) -> bytes | None:
         """The newest value of a key: pending, else committed."""
-        for overlay in reversed(self.overlays):
+        for overlay in self.overlays[::-1]:
             content = overlay.puts.get(space)
             if content is not None and key in content:
                 return content[key]
@@ -147,9 +147,9 @@ class Connection(durable.Owner):
             data = self.read(_RECORDS, keys.encode_uint(oid))
             if data is None:
                 raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
-            found = cast(durable.Durable, self.ghost(oid, self._class_of_shape(records.shape_id_of(data))))
-            if durable.state_of(found) == durable.GHOST:
-                self._restore(found, data)
+            found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)
+            if self.cached_bytes > self.budget:
+                self.sweep(self.budget * 3 // 4)
             return found
 
     def contains(self, oid: int) -> bool:
@@ -221,10 +221,9 @@ class Connection(durable.Owner):
             held = []
             for oid, data in zip(wanted, found, strict=True):
                 if data is not None:
-                    obj = self.ghost(oid, self._class_of_shape(records.shape_id_of(data)))
-                    if durable.state_of(obj) == durable.GHOST:
-                        self._restore(obj, data)
-                    held.append(obj)
+                    held.append(records.fetch(self, oid, data, self.catalog.shapes, self._extend))
+            if self.cached_bytes > self.budget:
+                self.sweep(self.budget * 3 // 4)
             objects = self.objects
             return [objects[oid] for oid in oids if oid in objects and durable.state_of(objects[oid]) != durable.DEAD]
 
@@ -232,7 +231,8 @@ class Connection(durable.Owner):
         found = self.objects.get(oid)
         return found is not None and durable.state_of(found) != durable.GHOST
 
-    def _class_of_shape(self, shape_id: int) -> type[durable.Durable]:
+    def class_of_shape(self, shape_id: int) -> type[durable.Durable]:
+        """The Python class of the records of a shape."""
         if shape_id < FIRST_FREE_ID:
             return self.class_of(shape_id)
         return self.class_of(self.catalog.shape(shape_id).entry.class_id)

@@ -121,6 +121,8 @@ class Durable:
 
     def __getattribute__(self, name: str) -> Any:
         struct: _Struct = _get(self, "_perdure_struct_")
+        if name == "_perdure_struct_":
+            return struct
         if struct.state <= GHOST and not _needs_no_state(name):
             load(self)
         struct.touched = 1

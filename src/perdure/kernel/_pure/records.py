@@ -31,6 +31,16 @@ def shape_id_of(data: bytes) -> int:
     return codec.decode_header(data)[0]
 
 
+def fetch(
+    owner: Any, oid: int, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]
+) -> durable.Durable:
+    """The object of a record that was read, from the identity map or made and loaded now."""
+    found: durable.Durable = owner.ghost(oid, owner.class_of_shape(shape_id_of(data)))
+    if durable.state_of(found) == durable.GHOST:
+        restore(owner, found, data, shapes, extend)
+    return found
+
+
 def restore(
     owner: Any, obj: durable.Durable, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]
 ) -> None:
