@@ -1,0 +1,20 @@
+"""Tags, `find` and indexes: objects found by what is said of them."""
+
+from perdure.query.finding import find, find_in, no
+from perdure.query.labels import Tag, as_tag, register_label, register_target
+from perdure.query.result import Query
+from perdure.query.tagging import ObjectTagManager, tags, tags_of
+
+__all__ = [
+    "ObjectTagManager",
+    "Query",
+    "Tag",
+    "as_tag",
+    "find",
+    "find_in",
+    "no",
+    "register_label",
+    "register_target",
+    "tags",
+    "tags_of",
+]

@@ -1,0 +1,66 @@
+"""Which connection a query runs on, where its criteria do not say."""
+
+from __future__ import annotations
+
+from perdure.errors import ObjectError
+from perdure.kernel import durable
+from perdure.model import scope
+from perdure.session import Connection, builtin_id
+
+__all__ = ["connection_of", "current_connection", "identified", "is_memo", "is_memo_class", "live"]
+
+
+def current_connection() -> Connection:
+    """The connection of the current prefix; where no workspace is used, that of new objects.
+
+    Raises `RuntimeError` when there is none.
+    """
+    ambient = durable.get_ambient()
+    return ambient if isinstance(ambient, Connection) else scope.current()
+
+
+def connection_of(obj: durable.Durable) -> Connection:
+    """The connection that an object belongs to, or will belong to when it is stored."""
+    owner = durable.owner_of(obj)
+    return owner if isinstance(owner, Connection) else current_connection()
+
+
+def live(connection: Connection) -> Connection:
+    """The connection that sees the newest state of the same database; `connection` itself when it does."""
+    if connection.writable:
+        return connection
+    ambient = durable.get_ambient()
+    if isinstance(ambient, Connection) and ambient.database.uuid == connection.database.uuid:
+        return ambient
+    try:
+        return scope.holding(connection.database.uuid, connection.database.name)
+    except RuntimeError:
+        return connection
+
+
+def is_memo(value: object) -> bool:
+    """Whether `value` is an object that can have tags and be found: durable, and no collection."""
+    return isinstance(value, durable.Durable) and not builtin_id(type(value))
+
+
+def is_memo_class(value: object) -> bool:
+    """Whether `value` is a class of such objects."""
+    return isinstance(value, type) and issubclass(value, durable.Durable) and not builtin_id(value)
+
+
+def identified(obj: durable.Durable) -> tuple[Connection, int]:
+    """The connection and the id of an object; a new object gets its id now.
+
+    Raises `RuntimeError` for an object whose `__init__` is still running.
+    """
+    connection = connection_of(obj)
+    oid = durable.oid_of(obj)
+    if oid:
+        return connection, oid
+    if durable.owner_of(obj) is None and isinstance(type(obj), durable.DurableType):
+        raise ObjectError(
+            f"{durable.describe(obj)} has no identity (UUID) before its __init__ ends; "
+            "use materialized(self) there"
+        )
+    with connection.lock:
+        return connection, connection.add(obj)

@@ -1,0 +1,192 @@
+"""`find` and `no`: from criteria to expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from perdure.errors import QueryError
+from perdure.kernel import durable
+from perdure.model import scope
+from perdure.query.context import current_connection, identified, is_memo, is_memo_class, live
+from perdure.query.expression import (
+    Elsewhere,
+    Node,
+    Not,
+    OfType,
+    Range,
+    Sorted,
+    Tagged,
+    TheObject,
+    both,
+    either,
+    tagged,
+)
+from perdure.query.labels import Tag, known, shown, to_tag
+from perdure.query.result import Query
+from perdure.session import Connection, identity_of
+
+__all__ = ["Negation", "connection_for", "expression_of", "find", "find_in", "no"]
+
+
+_TEXT_ONLY = {str}
+
+
+class Negation:
+    """What `no` returns: a criterion that leaves objects out."""
+
+    __slots__ = ("criterion",)
+
+    def __init__(self, criterion: object) -> None:
+        self.criterion = criterion
+
+    def __repr__(self) -> str:
+        return f"no({self.criterion!r})"
+
+
+def no(criterion: object, /) -> Negation:
+    """A criterion of `find` that leaves out what matches `criterion`: a tag, object, list, tuple or query.
+
+    >>> find(Note, no("done"))  # doctest: +SKIP
+    """
+    return Negation(criterion)
+
+
+def find(*criteria: object, prefix: str | None = None) -> Query:
+    """The objects that meet all `criteria`.
+
+    A memo class asks for its instances (one class at most), a str, enum value or `as_tag(...)` for a tag, a
+    memo object for itself; a list is met by what meets any of its members, a tuple by what meets all of them;
+    a query by what it finds; `no(...)` leaves out. `prefix` names the prefix to search; by default that of a
+    scoped class, a query or an object among the criteria, else the current one.
+
+    Raises `RuntimeError` for what is no criterion, and when there are only `no(...)`.
+
+    >>> find(Note, ["urgent", "today"], no("done"))  # doctest: +SKIP
+    """
+    return find_in(connection_for(criteria, prefix), *criteria)
+
+
+def find_in(connection: Connection, *criteria: object) -> Query:
+    """`find` on a connection."""
+    try:
+        node = tagged(tuple([known[text] for text in criteria]))  # type: ignore[index]
+        if {*map(type, criteria)} == _TEXT_ONLY:
+            return Query(connection, node)
+    except (KeyError, TypeError):
+        pass
+    return Query(connection, expression_of(connection, criteria))
+
+
+def connection_for(criteria: tuple[object, ...], prefix: str | None = None) -> Connection:
+    """The connection that a query with these criteria runs on."""
+    if prefix is not None:
+        return scope.named(prefix)
+    found: Connection | None = None
+    for criterion in _flattened(criteria):
+        if isinstance(criterion, type):
+            name = getattr(criterion, "_perdure_prefix_", None)
+            if name is not None:
+                return scope.named(name)
+        elif found is None and isinstance(criterion, Query):
+            found = live(criterion.connection)
+        elif found is None and is_memo(criterion):
+            owner = durable.owner_of(cast(durable.Durable, criterion))
+            found = live(owner) if owner is not None else None
+    return found or current_connection()
+
+
+def _flattened(criteria: Any) -> Iterator[object]:
+    for criterion in criteria:
+        if isinstance(criterion, list | tuple):
+            yield from _flattened(criterion)
+        elif isinstance(criterion, Negation):
+            yield from _flattened((criterion.criterion,))
+        else:
+            yield criterion
+
+
+def expression_of(connection: Connection, criteria: tuple[object, ...]) -> Node:
+    """The expression of what meets all `criteria`."""
+    return _Reader(connection).all_of(criteria)
+
+
+class _Reader:
+    """Reads the criteria of one level of a query."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all_of(self, criteria: tuple[object, ...]) -> Node:
+        """What meets all criteria."""
+        members: list[Node] = []
+        classes = [criterion for criterion in criteria if isinstance(criterion, type)]
+        if len(classes) > 1:
+            raise QueryError(f"a query takes one class; {classes[1].__qualname__} is the second one")
+        for criterion in criteria:
+            node: Node | None
+            if isinstance(criterion, type):
+                node = _type(criterion)
+            elif isinstance(criterion, Negation):
+                node = Not(self._negated(criterion.criterion))
+            else:
+                node = self.one(criterion)
+            if node is not None:
+                members.append(node)
+        if members and all(isinstance(member, Not) for member in members):
+            raise QueryError("a query of no(...) alone is not supported without positive components")
+        return both(members)
+
+    def one(self, criterion: object) -> Node:
+        """What meets a criterion that is no class and no negation."""
+        if isinstance(criterion, Query):
+            return self._query(criterion)
+        if isinstance(criterion, list):
+            return either([self._member(member) for member in criterion])
+        if isinstance(criterion, tuple):
+            return self.all_of(criterion)
+        if is_memo(criterion):
+            connection, oid = identified(cast(durable.Durable, criterion))
+            return TheObject(connection.database.uuid, oid)
+        tag = to_tag(criterion)
+        if isinstance(tag, bytes):
+            return Tagged(tag)
+        if isinstance(tag, Tag):
+            return tag.node()
+        raise QueryError(f"unable to interpret {shown(criterion)} as a query")
+
+    def _member(self, member: object) -> Node:
+        if isinstance(member, Negation):
+            raise QueryError(
+                "no(...) in a list is not supported without positive components; put both into a tuple"
+            )
+        return _refuse_type(member) if isinstance(member, type) else self.one(member)
+
+    def _negated(self, criterion: object) -> Node:
+        if isinstance(criterion, Negation):
+            raise QueryError("no(no(...)) is not supported without positive components")
+        return _refuse_type(criterion) if isinstance(criterion, type) else self.one(criterion)
+
+    def _query(self, query: Query) -> Node:
+        node = unordered(query.node)
+        return node if query.connection is self._connection else Elsewhere(query.connection, node)
+
+
+def _type(cls: type) -> Node | None:
+    if not is_memo_class(cls):
+        raise QueryError(f"unable to interpret {shown(cls)} as a query; it is no memo class")
+    if getattr(cls, "_perdure_abstract_", None) is cls:
+        return None
+    return OfType(identity_of(cls), cls)
+
+
+def _refuse_type(cls: object) -> Node:
+    raise QueryError(f"{shown(cls)} can be a criterion of its own or in a tuple, not in a list or no(...)")
+
+
+def unordered(node: Node) -> Node:
+    """The set of what `node` gives."""
+    if isinstance(node, Sorted):
+        source = unordered(node.source)
+        return both([source, Range(node.index_oid)])
+    return node

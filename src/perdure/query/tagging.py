@@ -1,0 +1,147 @@
+"""Adding and removing tags: the tag manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from perdure.errors import QueryError, ReadOnlyError
+from perdure.errors import ReferenceError as DeadReferenceError
+from perdure.kernel import durable
+from perdure.query.context import connection_of, is_memo
+from perdure.query.labels import Tag, known, read_key, refuse, shown, to_tag
+from perdure.query.result import Query
+from perdure.session import Connection
+
+__all__ = ["ObjectTagManager", "tags", "tags_of"]
+
+Key = bytes | Tag
+_TEXT_ONLY = {str}
+_BYTES_ONLY = {bytes}
+
+
+class ObjectTagManager:
+    """Changes the tags of some objects; made by `tags`.
+
+    Each call of `add` or `remove` is all or nothing. Changes are part of the running transaction: queries see
+    them at once, other processes after the commit.
+    """
+
+    __slots__ = ("_passive", "_targets")
+
+    def __init__(self, *targets: object, passive: bool = False) -> None:
+        for target in targets:
+            if not is_memo(target) and not isinstance(target, Query):
+                raise QueryError(f"tags takes memo objects or object queries, not {shown(target)}")
+        self._targets: tuple[Any, ...] = targets
+        self._passive = passive
+
+    def add(self, *tags: object) -> None:
+        """Add tags: each argument is a tag or an iterable of tags; one that is there already changes nothing.
+
+        Raises `RuntimeError` for what is no tag, before anything is changed.
+        """
+        try:
+            keys: tuple[Key, ...] = tuple([known[tag] for tag in tags])  # type: ignore[index]
+            if {*map(type, tags)} != _TEXT_ONLY:
+                keys = _keys(tags)
+        except (KeyError, TypeError):
+            keys = _keys(tags)
+        self._change(keys, add=True)
+
+    def remove(self, *tags: object) -> None:
+        """Remove tags, given as for `add`. A tag that is not there changes nothing."""
+        self._change(_keys(tags), add=False)
+
+    def __iadd__(self, tags: object) -> ObjectTagManager:
+        self.add(tags)
+        return self
+
+    def __isub__(self, tags: object) -> ObjectTagManager:
+        self.remove(tags)
+        return self
+
+    def _change(self, keys: tuple[Key, ...], *, add: bool) -> None:
+        objects = self._objects()
+        if not keys:
+            return
+        owners = [_writable(obj) for obj in objects]
+        plain = {*map(type, keys)} == _BYTES_ONLY
+        passive = self._passive and add
+        for obj, owner in zip(objects, owners, strict=True):
+            resolved = cast("tuple[bytes, ...]", keys) if plain else _resolve(owner, keys, add)
+            owner.tagging.change(obj, resolved, add=add, passive=passive)
+
+    def _objects(self) -> Iterable[durable.Durable]:
+        if Query not in map(type, self._targets):
+            return self._targets
+        found: list[durable.Durable] = []
+        for target in self._targets:
+            if isinstance(target, Query):
+                found.extend(target)
+            else:
+                found.append(target)
+        return found
+
+
+def _writable(obj: durable.Durable) -> Connection:
+    owner = connection_of(obj)
+    if durable.state_of(obj) == durable.DEAD:
+        raise DeadReferenceError(f"{durable.describe(obj)} was deleted and cannot be tagged")
+    if not owner.writable:
+        raise ReadOnlyError(f"cannot tag {durable.describe(obj)}: {owner.database.name} is open for reading")
+    return owner
+
+
+def _resolve(owner: Connection, keys: tuple[Key, ...], add: bool) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for key in keys:
+        if isinstance(key, bytes):
+            found.append(key)
+        elif add:
+            found.append(key.key(owner))
+        else:
+            found.extend(key.keys(owner))
+    return tuple(found)
+
+
+def _keys(tags: tuple[object, ...]) -> tuple[Key, ...]:
+    found: list[Key] = []
+    for value in tags:
+        tag = to_tag(value)
+        if tag is not None:
+            found.append(tag)
+        elif isinstance(value, Iterable) and not isinstance(value, type | bytes | bytearray | memoryview):
+            found.extend(map(_one_key, value))
+        else:
+            raise refuse(value)
+    return tuple(found)
+
+
+def _one_key(value: object) -> Key:
+    tag = to_tag(value)
+    if tag is None:
+        raise refuse(value)
+    return tag
+
+
+tags = ObjectTagManager
+"""`tags(*objects, passive=False)` is the manager of the tags of these objects, or of all that a query finds.
+
+>>> tags(note).add("urgent", "home")  # doctest: +SKIP
+>>> tags(note).remove("urgent")  # doctest: +SKIP
+"""
+
+
+def tags_of(obj: durable.Durable) -> list[object]:
+    """The tags of an object in the order in which they were added, type tags left out.
+
+    >>> tags_of(note)  # doctest: +SKIP
+    ['urgent', 'home']
+    """
+    if not is_memo(obj):
+        raise QueryError(f"tags_of takes a memo object, not {shown(obj)}")
+    connection = connection_of(obj)
+    with connection.lock:
+        connection.flush()
+        return [read_key(connection, key) for key in connection.tagging.row(durable.oid_of(obj))]
