@@ -37,5 +37,18 @@ bench: $(BENCH)/.installed
 bench-large: $(BENCH)/.installed
 	$(BENCH)/bin/python -m benchmarks.large
 
+# Inputs a target. A finding stops the run; its input is the file that the message names.
+FUZZ := build/fuzz
+fuzz: RUNS := 20000
+fuzz: $(STAMP)
+	$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q --no-build-isolation -e ".[fuzz]"
+	for target in keys values records; do mkdir -p $(FUZZ)/findings; \
+	  $(BIN)/python tests/fuzz/decoders.py $$target $(FUZZ)/$$target -runs=$(RUNS) -max_len=300 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ)/findings/$$target- || exit 1; done
+
+# The kernel's tests on a build with AddressSanitizer
+asan: $(STAMP)
+	tools/asan $(VENV)
+
 clean:
 	rm -rf $(VENV) build src/perdure/kernel/*.c src/perdure/kernel/*.so
