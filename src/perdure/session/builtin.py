@@ -6,7 +6,7 @@ A built-in type has one shape, whose id is the class id; it stores a record of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from perdure.kernel import durable
@@ -31,6 +31,10 @@ class BuiltinType(Protocol):
 
     def _perdure_restore_(self, values: list[object]) -> None:
         """Set the state from the values of a record."""
+
+    @staticmethod
+    def _perdure_held_(connection: Connection, oid: int) -> Iterable[int]:
+        """Ids that entries outside the record hold, once for each time; may be absent when there are none."""
 
     @staticmethod
     def _perdure_dropped_(connection: Connection, oid: int) -> None:

@@ -45,6 +45,11 @@ class ClassEntry:
     by_mask: dict[int, Shape] = field(default_factory=dict)
     by_names: dict[tuple[str, ...], Shape] = field(default_factory=dict)
 
+    @property
+    def typed(self) -> bool:
+        """Whether instances carry their class as a tag from birth."""
+        return bool(self.flags.get("typed", False))
+
     def encode(self) -> bytes:
         """The stored form."""
         return codec.encode_value((self.identity, self.module, self.qualname, self.flags, self.bases))
@@ -179,6 +184,8 @@ class Catalog:
         with self._lock:
             bases = tuple(self.entry_for(base).class_id for base in _durable_bases(cls))
             flags = dict(getattr(cls, "_perdure_flags_", {}))
+            if getattr(cls, "_perdure_typed_", False):
+                flags["typed"] = True
             entry = ClassEntry(
                 self._new_id("class"), identity_of(cls), cls.__module__, cls.__qualname__, flags, bases, cls
             )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 from perdure.errors import DatabaseLockedError, ReadOnlyError
 from perdure.kernel import codec
 from perdure.session.catalog import Catalog
 from perdure.session.connection import Connection
-from perdure.storage import Batch, VersionedStorage, open_storage, spaces
+from perdure.session.packing import collect_garbage
+from perdure.session.verifying import verify
+from perdure.storage import Batch, Problem, VersionedStorage, open_storage, spaces
 
 __all__ = ["Database"]
 
@@ -40,6 +44,7 @@ class Database:
         self._last_oid = 0
         self._block = _FIRST_BLOCK
         self._opened = 1
+        self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._path: str | None = None
         self._options: dict[str, Any] = {}
         self.catalog = Catalog(storage)
@@ -98,12 +103,31 @@ class Database:
         Raises `ValueError` when there is no such state.
         """
         if at is not None:
-            return Connection(self, self.storage.view(at), writable=False, **options)
-        if writable is None:
+            writable = False
+        elif writable is None:
             writable = not self.read_only
         elif writable and self.read_only:
             raise ReadOnlyError(f"{self.name} is open for reading only")
-        return Connection(self, self.storage.view(), writable=writable, **options)
+        made = Connection(self, self.storage.view(at), writable=writable, **options)
+        self._connections.add(made)
+        return made
+
+    def connections(self) -> list[Connection]:
+        """The open connections of this process at the newest states; those of past states hold nothing."""
+        return [one for one in self._connections if one.writable and not one.closed]
+
+    def verify(self) -> Iterator[Problem]:
+        """Everything wrong with the database at its newest state; nothing may write meanwhile."""
+        return verify(self)
+
+    def pack(self, before: int | None = None) -> int:
+        """Drop unreachable objects, then history older than state `before` (default: the newest); how many objects.
+
+        States that open views see are kept.
+        """
+        dropped = collect_garbage(self)
+        self.storage.pack(self.storage.last_state if before is None else before)
+        return dropped
 
     def new_oids(self, count: int) -> list[int]:
         """Object ids that no object has had or will get, ascending."""

@@ -43,7 +43,9 @@ class Lifetime:
         self._connection.overlay.hold(oid, 1)
 
     def release(self, oid: int) -> None:
-        """One holder less."""
+        """One holder less. Of an object that is deleted already, nothing is counted any more."""
+        if any(oid in overlay.deleted for overlay in self._connection.overlays):
+            return
         self._connection.overlay.hold(oid, -1)
         self._lost.add(oid)
 
@@ -125,6 +127,7 @@ class Lifetime:
         change = 1 - self.holders(oid)
         if change:
             connection.overlay.hold(oid, change)
+        connection.overlay.deleted.add(oid)
         obj = connection.objects.get(oid)
         if obj is not None:
             durable.kill(obj)

@@ -39,6 +39,8 @@ class Overlay:
     created: set[int] = field(default_factory=set)
     dropped: dict[int, durable.Durable] = field(default_factory=dict)
     """Live objects deleted here, so that a rollback can bring them back."""
+    deleted: set[int] = field(default_factory=set)
+    """Ids of all objects deleted here."""
     _sorted: dict[int, list[bytes]] = field(default_factory=dict)
 
     def put(self, space: int, key: bytes, value: bytes | None) -> None:
@@ -110,6 +112,7 @@ class Overlay:
         below.touched |= self.touched
         below.created |= self.created
         below.dropped.update(self.dropped)
+        below.deleted |= self.deleted
 
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""

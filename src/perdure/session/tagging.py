@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from pyroaring import BitMap
 
+from perdure.errors import CorruptRecordError
 from perdure.kernel import codec, durable, keys
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.overlay import posting_key
@@ -49,6 +50,8 @@ def decode_row(data: bytes | None) -> Row:
     value = codec.decode_value(data)
     if isinstance(value, tuple):
         return dict.fromkeys(cast("tuple[bytes, ...]", value), False)
+    if not isinstance(value, list) or len(value) != 2:
+        raise CorruptRecordError("damaged tags of an object: neither a tuple of tags nor a list of two")
     regular, passive = cast("list[tuple[bytes, ...]]", value)
     return {**dict.fromkeys(regular, False), **dict.fromkeys(passive, True)}
 
