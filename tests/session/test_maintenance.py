@@ -13,6 +13,8 @@ from perdure.storage import Batch, spaces
 
 from .things import Part, Thing
 
+TAGS = codec.encode_value((keys.encode((1, "x")),))
+
 
 @pytest.fixture
 def filled(file: str) -> str:
@@ -50,7 +52,7 @@ def test_a_sound_database_verifies_clean(filled: str) -> None:
     ("space", "key", "value", "expected"),
     [
         (spaces.RECORDS, keys.encode_uint(3), None, "does not exist"),
-        (spaces.OBJECT_TAGS, keys.encode_uint(9_999_999), codec.encode_value((keys.encode((1, "x")),)), "tags of object #9999999"),
+        (spaces.OBJECT_TAGS, keys.encode_uint(9_999_999), TAGS, "tags of object #9999999"),
         (spaces.OBJECT_TAGS, keys.encode_uint(3), b"\x00", "damaged tags"),
         (spaces.RECORDS, keys.encode_uint(9_999_999), b"\x7f\x00", "object #9999999"),
     ],
@@ -159,7 +161,7 @@ def test_an_object_of_a_class_that_cannot_be_imported_reads_as_a_stand_in(orphan
     assert isinstance(thing, StandIn)
     assert (thing.number, thing.child.text) == (5, "deep")
     with pytest.raises(ClassNotFoundError, match="No module named 'vanishing'"):
-        thing.missing  # noqa: B018
+        thing.missing
     with pytest.raises(ClassNotFoundError, match="No module named 'vanishing'"):
         thing.number = 6
     database.close()

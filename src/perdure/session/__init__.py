@@ -3,11 +3,12 @@
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id, register_builtin
 from perdure.session.catalog import Catalog, ClassEntry, Shape
 from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
-from perdure.session.connection import Connection, Savepoint, Weak
+from perdure.session.connection import Connection, Savepoint
 from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
 from perdure.session.roots import delete_root, get_root, root_names, set_root
 from perdure.session.tagging import class_tag
+from perdure.session.weak import Weak
 
 __all__ = [
     "FIRST_FREE_ID",

@@ -28,6 +28,8 @@ _CLASS_KIND = 0
 
 Row = dict[bytes, bool]
 """Tag key → whether it is passive, in the order in which the tags were added."""
+Moves = dict[bytes, dict[int, bool]]
+"""Tag key → object id → whether it was added or removed last."""
 
 
 def class_tag(class_id: int) -> bytes:
@@ -100,22 +102,16 @@ class Tagging:
         self._instances = {}
         changes, self._changes = self._changes, []
         rows: dict[int, Row] = {}
-        moves: dict[bytes, dict[int, bool]] = {}
+        moves: Moves = {}
         for obj, tags, add, passive in changes:
             oid = durable.oid_of(obj)
             row = rows.get(oid)
             if row is None:
                 row = rows[oid] = self.row(oid)
-            for tag in tags:
-                if add and tag not in row:
-                    row[tag] = passive
-                    moves.setdefault(tag, {})[oid] = True
-                    if not passive:
-                        connection.lifetime.hold(oid)
-                elif not add and tag in row:
-                    if not row.pop(tag):
-                        connection.lifetime.release(oid)
-                    moves.setdefault(tag, {})[oid] = False
+            if add:
+                self._add(row, oid, tags, passive, moves)
+            else:
+                self._remove(row, oid, tags, moves)
         for tag, moved in moves.items():
             for added in (False, True):
                 oids = [oid for oid, state in moved.items() if state is added]
@@ -123,6 +119,22 @@ class Tagging:
                     connection.overlay.post(tag, oids, add=added)
         for oid, row in rows.items():
             connection.overlay.put(_TAGS, keys.encode_uint(oid), encode_row(row) if row else None)
+
+    def _add(self, row: Row, oid: int, tags: tuple[bytes, ...], passive: bool, moves: Moves) -> None:
+        for tag in tags:
+            if tag not in row:
+                row[tag] = passive
+                moves.setdefault(tag, {})[oid] = True
+                if not passive:
+                    self._connection.lifetime.hold(oid)
+
+    def _remove(self, row: Row, oid: int, tags: tuple[bytes, ...], moves: Moves) -> None:
+        for tag in tags:
+            passive = row.pop(tag, None)
+            if passive is not None:
+                moves.setdefault(tag, {})[oid] = False
+                if not passive:
+                    self._connection.lifetime.release(oid)
 
     def dropped(self, objects: list[tuple[int, int]]) -> None:
         """Take dropped objects, given as object id and shape id, out of all their postings."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pyroaring import BitMap
 
 from perdure.errors import PerdureError
-from perdure.kernel import codec, keys, records
+from perdure.kernel import codec, keys
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class
 from perdure.session.tagging import class_tag, decode_row
 from perdure.storage import Problem, merge, spaces

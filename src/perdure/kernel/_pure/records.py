@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure.errors import CorruptRecordError
 
-from . import codec, durable, keys
+from . import codec, durable
 
 OBJECT_BYTES = 160
 _FIRST_FREE_ID = 64
@@ -48,7 +48,7 @@ def restore(
     shape_id, references, offset = codec.decode_header(data)
     values = codec.decode_values(data, offset, owner.resolve(references), extend)
     if shape_id < _FIRST_FREE_ID:
-        obj._perdure_restore_(values)  # type: ignore[attr-defined]
+        obj._perdure_restore_(values)
     else:
         _restore_shape(owner, obj, shapes.get(shape_id) or owner.shape_of_id(shape_id), values, references)
     durable.mark_clean(obj, OBJECT_BYTES + 3 * len(data), bool(references))
@@ -60,7 +60,8 @@ def _restore_shape(owner: Any, obj: durable.Durable, shape: Shape, values: list[
         shape.mask_cls = type(obj)
     if len(values) != len(shape.names):
         raise CorruptRecordError(
-            f"damaged record of object #{durable.oid_of(obj)}: {len(values)} values for the {len(shape.names)} fields of its shape"
+            f"damaged record of object #{durable.oid_of(obj)}: "
+            f"{len(values)} values for the {len(shape.names)} fields of its shape"
         )
     if obj._perdure_weak_ is not None or any(reference.weak for reference in references):
         owner.unwrap_weak(obj, shape.names, values)

@@ -1,0 +1,190 @@
+"""The objects of a connection: one Python object for each id, loaded on first use, forgotten by the cache."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+from perdure.errors import ObjectError, ReadOnlyError, ReferenceError
+from perdure.kernel import codec, durable, keys, records
+from perdure.session.builtin import FIRST_FREE_ID
+from perdure.session.extensions import read_extension
+from perdure.session.pending import PendingBytes
+from perdure.session.weak import Weak, find_weak, weak_fields
+from perdure.storage import View, spaces
+
+if TYPE_CHECKING:
+    from perdure.session.database import Database
+    from perdure.session.lifetime import Lifetime
+
+__all__ = ["Objects"]
+
+_RECORDS = spaces.RECORDS.id
+
+
+class Objects(PendingBytes):
+    """Identity map, loading and identification of objects."""
+
+    lifetime: Lifetime
+
+    def __init__(self, database: Database, view: View, *, writable: bool, budget: int) -> None:
+        super().__init__(view)
+        self.database = database
+        self.catalog = database.catalog
+        self.writable = writable
+        self.budget = budget
+        self.lock = threading.RLock()
+        self.closed = False
+        self._weak_holders: dict[int, weakref.ref[durable.Durable]] = {}
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ObjectError(f"the connection to {self.database.name} is closed")
+
+    def get(self, oid: int) -> durable.Durable:
+        """The object of an id. Raises `perdure.ReferenceError` when there is none."""
+        found = self.objects.get(oid)
+        if found is None:
+            found = self._fetch(oid)
+        elif durable.state_of(found) == durable.GHOST:
+            durable.load(found)
+        return found
+
+    def _fetch(self, oid: int) -> durable.Durable:
+        with self.lock:
+            self._check_open()
+            data = self.read(_RECORDS, keys.encode_uint(oid))
+            if data is None:
+                raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
+            found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)
+            if self.cached_bytes > self.budget:
+                self.sweep(self.budget * 3 // 4)
+            return found
+
+    def contains(self, oid: int) -> bool:
+        """Whether the object exists at this state."""
+        found = self.objects.get(oid)
+        if found is not None and durable.state_of(found) > durable.GHOST:
+            return True
+        return self.read(_RECORDS, keys.encode_uint(oid)) is not None
+
+    def class_id_of(self, oid: int) -> int | None:
+        """The class id of an object, or None when it does not exist."""
+        found = self.objects.get(oid)
+        if found is not None and durable.state_of(found) != durable.DEAD:
+            return self.catalog.class_id(type(found))
+        data = self.read(_RECORDS, keys.encode_uint(oid))
+        if data is None:
+            return None
+        shape_id = records.shape_id_of(data)
+        return shape_id if shape_id < FIRST_FREE_ID else self.catalog.shape(shape_id).entry.class_id
+
+    def load(self, obj: durable.Durable) -> None:
+        """Read the state of a ghost (called by the object on first use)."""
+        with self.lock:
+            if durable.state_of(obj) != durable.GHOST:
+                return
+            self._check_open()
+            oid = durable.oid_of(obj)
+            data = self.read(_RECORDS, keys.encode_uint(oid))
+            if data is None:
+                durable.kill(obj)
+                raise ReferenceError(f"{durable.describe(obj)} does not exist at state {self.state}; it was deleted")
+            self._restore(obj, data)
+
+    def _restore(self, obj: durable.Durable, data: bytes) -> None:
+        records.restore(self, obj, data, self.catalog.shapes, self._extend)
+        if self.cached_bytes > self.budget:
+            self.sweep(self.budget * 3 // 4)
+
+    def shape_of_id(self, shape_id: int) -> records.Shape:
+        """The shape of a record whose shape was registered by another process."""
+        return self.catalog.shape(shape_id)
+
+    def unwrap_weak(self, obj: durable.Durable, names: tuple[str, ...], values: list[object]) -> None:
+        """Replace `Weak` fields by their targets, and note on the object which they are."""
+        weak = frozenset(name for name, value in zip(names, values, strict=True) if isinstance(value, Weak))
+        values[:] = [value.target if isinstance(value, Weak) else value for value in values]
+        obj._perdure_weak_ = weak or None
+        if weak:
+            self.note_weak(obj)
+
+    def note_weak(self, obj: durable.Durable) -> None:
+        """Remember that a loaded object has weak fields: what they refer to is not held by them."""
+        self._weak_holders[id(obj)] = weakref.ref(obj)
+
+    def is_kept(self, oid: int) -> bool:
+        """Whether Python code holds the object, apart from weak fields of loaded objects."""
+        if not self.is_held(oid):
+            return False
+        if not self._weak_holders:
+            return True
+        target = self.objects[oid]
+        return self.held_more(oid, 1 + sum(weak_fields(holder(), target) for holder in self._weak_holders.values()))
+
+    def prefetch(self, oids: list[int]) -> list[durable.Durable]:
+        """The objects of several ids, read in one pass; those that do not exist are left out."""
+        with self.lock:
+            wanted = [oid for oid in oids if not self._is_loaded(oid)]
+            found = self.read_many(_RECORDS, [keys.encode_uint(oid) for oid in wanted])
+            held = []
+            for oid, data in zip(wanted, found, strict=True):
+                if data is not None:
+                    held.append(records.fetch(self, oid, data, self.catalog.shapes, self._extend))
+            if self.cached_bytes > self.budget:
+                self.sweep(self.budget * 3 // 4)
+            objects = self.objects
+            return [objects[oid] for oid in oids if oid in objects and durable.state_of(objects[oid]) != durable.DEAD]
+
+    def _is_loaded(self, oid: int) -> bool:
+        found = self.objects.get(oid)
+        return found is not None and durable.state_of(found) != durable.GHOST
+
+    def class_of_shape(self, shape_id: int) -> type[durable.Durable]:
+        """The Python class of the records of a shape."""
+        if shape_id < FIRST_FREE_ID:
+            return self.class_of(shape_id)
+        return self.class_of(self.catalog.shape(shape_id).entry.class_id)
+
+    def class_of(self, class_id: int) -> type[durable.Durable]:
+        """The Python class of a class id."""
+        found = self.catalog.class_of(class_id)
+        self.classes[class_id] = found
+        return found
+
+    def weak(self, reference: codec.Reference) -> object:
+        """The value that stands for a weak reference: its target, which may turn out to be gone."""
+        return find_weak(cast("Connection", self), reference)
+
+    def _extend(self, code: int, payload: object) -> object:
+        return read_extension(cast("Connection", self), code, payload)
+
+    def refuse_write(self, obj: durable.Durable) -> NoReturn:
+        """Raise the error of a read-only connection."""
+        self._check_open()
+        raise ReadOnlyError(
+            f"cannot modify {durable.describe(obj)}: {self.database.name} is open for reading at state {self.state}"
+        )
+
+    def add(self, obj: durable.Durable) -> int:
+        """Make a new object part of this database now; returns its id."""
+        owner = durable.owner_of(obj)
+        if owner is self and durable.oid_of(obj):
+            return durable.oid_of(obj)
+        if owner is not None and owner is not self and durable.oid_of(obj):
+            raise ObjectError(f"{durable.describe(obj)} belongs to another connection")
+        self._check_open()
+        if not self.writable:
+            self.refuse_write(obj)
+        if owner is not self:
+            durable.adopt(obj, self)
+        return self.identify(obj)
+
+    def identify(self, obj: durable.Durable) -> int:
+        """Give a new object its id."""
+        oid = self.database.new_oid()
+        durable.attach(obj, self, oid)
+        self.overlay.created.add(oid)
+        self.lifetime.born(oid)
+        return oid
