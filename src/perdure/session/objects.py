@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import ObjectError, ReadOnlyError, ReferenceError
 from perdure.kernel import codec, durable, keys, records
