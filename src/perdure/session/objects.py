@@ -15,6 +15,7 @@ from perdure.session.weak import Weak, find_weak, weak_fields
 from perdure.storage import View, spaces
 
 if TYPE_CHECKING:
+    from perdure.session.connection import Connection
     from perdure.session.database import Database
     from perdure.session.lifetime import Lifetime
 
