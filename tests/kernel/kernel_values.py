@@ -9,13 +9,19 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
+from perdure import kernel
 from perdure.kernel._keyparts import EnumKey, ObjectId
 
 TWINS = ("compiled", "pure")
 
 
 def twin(name, module):
-    return importlib.import_module(f"perdure.kernel.{'_pure.' if name == 'pure' else ''}{module}")
+    chosen = getattr(kernel, module)
+    try:
+        return importlib.import_module(f"perdure.kernel.{'_pure.' if name == 'pure' else ''}{module}")
+    finally:
+        # The import binds the compiled module in the package, where a pure run has its own.
+        setattr(kernel, module, chosen)
 
 
 def exact(value):

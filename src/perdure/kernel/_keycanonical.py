@@ -6,7 +6,7 @@ import math
 from datetime import datetime, time
 from decimal import Decimal
 
-from perdure.kernel._keynumbers import DIGIT_LIMIT
+from perdure.kernel._keynumbers import DIGIT_LIMIT, digits_text
 from perdure.kernel._keyparts import MAX_DEPTH
 from perdure.kernel._keytimes import canonical_moment
 
@@ -50,7 +50,7 @@ def _canonical_decimal(value: Decimal) -> int | float | Decimal:
         return -math.inf if value.is_signed() else math.inf
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    text = "".join(map(str, digits))
+    text = digits_text(digits)
     stripped = text.rstrip("0")
     if not stripped:
         return 0
@@ -60,6 +60,6 @@ def _canonical_decimal(value: Decimal) -> int | float | Decimal:
         return int(shortest) if exponent + len(stripped) <= DIGIT_LIMIT else shortest
     if value.adjusted() >= -330:
         double = float(shortest)
-        if math.isfinite(double) and Decimal.from_float(double) == shortest:
+        if math.isfinite(double) and double.as_integer_ratio() == shortest.as_integer_ratio():
             return double
     return shortest

@@ -15,7 +15,7 @@ from decimal import Decimal
 from perdure.errors import CorruptRecordError
 from perdure.kernel._keyparts import COMPLEMENT, NAN, POSITIVE, Taker, damaged, encode_uint, unzigzag, zigzag
 
-__all__ = ["DIGIT_LIMIT", "decode_number", "encode_number"]
+__all__ = ["DIGIT_LIMIT", "decode_number", "digits_text", "encode_number"]
 
 DIGIT_LIMIT = 100_000
 """Digits of the longest int or Decimal that a key can hold, written out in full."""
@@ -101,26 +101,35 @@ def _decimal_form(value: Decimal) -> bytes:
     assert isinstance(exponent, int)
     if len(digits) > DIGIT_LIMIT:
         raise ValueError(f"a Decimal key can have at most {DIGIT_LIMIT} digits")
-    form = bytes([_DECIMAL]) + encode_uint(zigzag(exponent))
+    form = b"\x04" + encode_uint(zigzag(exponent))
     big = value.adjusted() > 20 or value >= 2**64
     whole = 0 if big else int(value)
     if not big and whole == value:
         return _whole_form(whole, False) + form
-    floor = _floor_double(value)
+    floor, same = _floor_double(value)
     start = _big_form(floor) if big else _whole_form(whole, False) + _fraction_form(floor)
-    if Decimal.from_float(floor) == value:
-        return start + form
-    return start + bytes([_DIGITS]) + _digits_form("".join(map(str, digits)), exponent) + form
+    return start + form if same else start + b"\x08" + _digits_form(digits_text(digits), exponent) + form
 
 
-def _floor_double(value: Decimal) -> float:
-    """The largest finite double not above the positive `value`."""
+def digits_text(digits: tuple[int, ...]) -> str:
+    """The digits of `Decimal.as_tuple` as text."""
+    return bytes(digits).translate(_TO_TEXT).decode()
+
+
+_TO_TEXT = b"0123456789" + bytes(246)
+
+
+def _floor_double(value: Decimal) -> tuple[float, bool]:
+    """The largest finite double not above the positive `value`, and whether it is the value."""
     if value.adjusted() > 309:
-        return sys.float_info.max
+        return sys.float_info.max, False
     if value.adjusted() < -330:
-        return 0.0
+        return 0.0, False
     floor = min(float(value), sys.float_info.max)
-    return math.nextafter(floor, 0.0) if Decimal.from_float(floor) > value else floor
+    numerator, denominator = value.as_integer_ratio()
+    above, below = floor.as_integer_ratio()
+    difference = above * denominator - numerator * below
+    return math.nextafter(floor, 0.0) if difference > 0 else floor, difference == 0
 
 
 def _big_form(floor: float) -> bytes:
@@ -142,7 +151,10 @@ def _digits_form(digits: str, exponent: int) -> bytes:
     )
     digits = digits.rstrip("0")
     digits += "0" * (len(digits) % 2)
-    return head + bytes(int(digits[at : at + 2]) + 1 for at in range(0, len(digits), 2)) + b"\0"
+    return head + bytes([_PAIRS[digits[at : at + 2]] for at in range(0, len(digits), 2)]) + b"\0"
+
+
+_PAIRS = {f"{pair:02}": pair + 1 for pair in range(100)}
 
 
 def decode_number(data: bytes, position: int) -> tuple[bool | int | float | Decimal, int]:
@@ -238,7 +250,7 @@ def _decode_rest(taker: Taker, raw: bytes, big: bool) -> int | float | Decimal:
         exact = Decimal.from_float(floor).as_tuple()
         if not isinstance(exact.exponent, int):
             raise ValueError("not a finite number")
-        digits, exponent = "".join(map(str, exact.digits)), exact.exponent
+        digits, exponent = digits_text(exact.digits), exact.exponent
     if kind != _DECIMAL:
         raise ValueError("unknown form of a number")
     return _restate(digits, exponent, unzigzag(taker.uint()))

@@ -84,6 +84,8 @@ _UINT_FORMS = (
 
 def encode_uint(n: int) -> bytes:
     """See `perdure.kernel.keys.encode_uint`."""
+    if 0 <= n < 0x80:
+        return bytes((n,))
     if not 0 <= n <= MAX_UINT:
         raise OverflowError(f"{n} is not in 0..2**64-1")
     for first, lead, size in reversed(_UINT_FORMS):
@@ -127,6 +129,8 @@ class Taker:
     def uint(self) -> int:
         """The next integer written by `encode_uint`."""
         lead = self.byte()
+        if lead < 0x80:
+            return lead
         first, base, size = next(form for form in reversed(_UINT_FORMS) if lead >= form[1])
         if base < 0xF8:
             return first + (lead - base << 8 * size) + self.number(size)

@@ -24,7 +24,6 @@ from perdure.kernel._buffer cimport (
 
 from datetime import timedelta, timezone
 from decimal import Decimal
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from perdure.errors import CorruptRecordError
@@ -52,6 +51,7 @@ cdef extern from "Python.h":
     int PyFloat_Pack4(double, char*, int) except -1
     double PyFloat_Unpack4(const char*, int) except? -1.0
 
+include "uuids.pxi"
 include "codec_tags.pxi"
 include "codec_write.pxi"
 include "codec_read.pxi"

@@ -132,7 +132,7 @@ cdef object read_other(Reader* reader, unsigned int tag, object objects, object 
     if tag == COMPLEX:
         return complex(PyFloat_Unpack8(<const char*> take(reader, 8), 1), PyFloat_Unpack8(<const char*> take(reader, 8), 1))
     if tag == UUID_TAG:
-        return UUIDType(bytes=read_chunk(reader, 16))
+        return make_uuid(read_chunk(reader, 16))
     if tag == RANGE:
         return read_range(reader)
     if DATE <= tag <= TIMEDELTA:

@@ -49,7 +49,6 @@ cdef object UTC = timezone.utc
 cdef type Zone = timezone
 cdef type NamedZone = ZoneInfo
 cdef type DecimalType = Decimal
-cdef type UUIDType = UUID
 cdef object MICROSECOND = timedelta(microseconds=1)
 
 

@@ -8,14 +8,14 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint64_t
+from libc.math cimport floor
 from libc.string cimport memchr, memcpy
 
 from perdure.kernel._buffer cimport Buffer, buffer_bytes, buffer_free, buffer_init, put_big, put_byte, put_bytes, reserve
 
 import hashlib
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel._keycanonical import canonical as canonical_other
@@ -59,19 +59,34 @@ cdef enum:
     DEPTH_LIMIT = 200
     HASH_SIZE = 16
 
+include "uuids.pxi"
+
 cdef type ObjectIdType = ObjectId
 cdef type EnumKeyType = EnumKey
-cdef type UUIDType = UUID
 cdef type DecimalType = Decimal
-cdef frozenset MOMENTS = frozenset({date, datetime, time, timedelta})
+cdef frozenset OTHER_MOMENTS = frozenset({time, timedelta})
+cdef frozenset STABLE = frozenset({ObjectId, EnumKey, UUID, date, timedelta})
 
 include "keys_write.pxi"
 include "keys_read.pxi"
+include "keys_times.pxi"
+
+
+cdef bint is_canonical(object value):
+    if PyDateTime_CheckExact(value):
+        return datetime_fold(value) == 0 and (datetime_tzinfo(value) is None or datetime_tzinfo(value) is UTC)
+    return (PyUnicode_CheckExact(value) or PyLong_CheckExact(value) or PyBytes_CheckExact(value) or value is None
+            or (PyFloat_CheckExact(value) and PyFloat_AS_DOUBLE(value) != floor(PyFloat_AS_DOUBLE(value)))
+            or type(value) in STABLE)
 
 
 def canonical(value):
-    if (PyUnicode_CheckExact(value) or PyLong_CheckExact(value) or PyBytes_CheckExact(value) or value is None
-            or type(value) is ObjectIdType):
+    if is_canonical(value):
+        return value
+    if PyTuple_CheckExact(value):
+        for item in <tuple> value:
+            if not is_canonical(item):
+                return canonical_other(value)
         return value
     return canonical_other(value)
 

@@ -162,7 +162,7 @@ cdef object read_value(Reader* reader, bytes data, int depth):
     if kind == NAN_KIND:
         return read_python(reader, decode_number(data, reader.position - 1))
     if DATE <= kind <= TIMEDELTA and not kind & 1:
-        return read_python(reader, decode_moment(data, reader.position - 1))
+        return read_moment(reader, data, kind)
     reader.position -= 1
     damaged(reader, f"unknown kind {kind:#04x}")
 
@@ -172,7 +172,7 @@ cdef object read_uuid(Reader* reader):
     if reader.size - start < 16:
         damaged(reader, "cut short")
     reader.position += 16
-    return UUIDType(bytes=PyBytes_FromStringAndSize(<const char*> reader.data + start, 16))
+    return make_uuid(PyBytes_FromStringAndSize(<const char*> reader.data + start, 16))
 
 
 cdef object read_double(Reader* reader):

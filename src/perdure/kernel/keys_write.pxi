@@ -141,7 +141,12 @@ cdef int put_other(Buffer* out, object value) except -1:
         put_byte(out, ENUM)
         put_uint(out, value.type_id)
         return put_uint(out, value.index)
-    if kind in MOMENTS:
+    if PyDate_CheckExact(value):
+        put_byte(out, DATE)
+        return put_date(out, date_year(value), date_month(value), date_day(value))
+    if PyDateTime_CheckExact(value):
+        return put_datetime(out, value)
+    if kind in OTHER_MOMENTS:
         return put_python(out, encode_moment(value))
     if kind is UUIDType:
         put_byte(out, UUID_KIND)
