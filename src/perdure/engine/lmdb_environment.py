@@ -16,6 +16,7 @@ import lmdb
 from perdure.errors import StorageError, StorageFailedError
 
 from . import lmdb_file
+from .lmdb_creation import make_file
 from .lmdb_errors import translate
 from .lmdb_transaction import LmdbTransaction
 from .shared_memory import SharedMemory
@@ -60,7 +61,8 @@ class LmdbEnvironment:
         self._quiet = False
         self._writing = threading.Lock()
         self._readers: weakref.WeakSet[LmdbTransaction] = weakref.WeakSet()
-        fresh = not os.path.exists(path)
+        if create:
+            make_file(path, spaces)
         self.raw = self._open(create, map_bytes)
         try:
             self.tables = self._open_tables(spaces, create)
@@ -69,8 +71,6 @@ class LmdbEnvironment:
             self.raw.close()
             raise
         self.identity = lmdb_file.identity(path)
-        if fresh:
-            lmdb_file.sync_directory(path)
 
     def _open(self, create: bool, map_bytes: int | None) -> lmdb.Environment:
         size = os.path.getsize(self.path) if os.path.exists(self.path) else 0

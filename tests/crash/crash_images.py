@@ -1,0 +1,223 @@
+"""Opens the images of a crash trace and compares what they hold with what was committed.
+
+`python crash_images.py --seed 1 --count 40 --writes 10 --samples 200` does one trace and prints a summary; it ends with 1 if
+an image held anything else than the last or the next commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from crash_apart import run_apart
+from crash_model import Model
+from crash_replay import Disk, Effort, Event, Image, images
+from crash_session import SessionFace
+from crash_states import Held, digest_of
+from crash_tracing import build_library, record
+
+_HERE = Path(__file__).parent
+_NAME = "t.db0"
+_SIDE_FILES = (f"{_NAME}-lock", f"{_NAME}-shared", f"{_NAME}.lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a fresh open of an image showed."""
+
+    held: Held
+    model: str
+    next_oid: int
+    older: dict[int, str]
+    problems: list[str]
+
+
+@dataclass(slots=True)
+class Promise:
+    """What the traced program was promised by the time of an event."""
+
+    held: Held | None = None
+    intent: str | None = None
+    next: Held | None = None
+    oid: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of all images of a trace."""
+
+    images: int = 0
+    different: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def promises(events: list[Event]) -> list[Promise]:
+    """For each event, what held after it."""
+    found: list[Promise] = []
+    promise = Promise()
+    open_intents: list[Promise] = []
+    for event in events:
+        if event.kind == "N":
+            note = event.note
+            if "intent" in note:
+                promise = Promise(promise.held, note["intent"], None, promise.oid)
+            elif "held" in note:
+                held = Held.read(note["held"])
+                for waiting in open_intents:
+                    waiting.next = held
+                open_intents = []
+                promise = Promise(held, None, None, promise.oid)
+            elif "oid" in note:
+                promise = Promise(promise.held, promise.intent, None, note["oid"])
+            if promise.intent is not None:
+                open_intents.append(promise)
+        found.append(promise)
+    return found
+
+
+class Judge:
+    """Knows the states of a traced database and says whether an image shows what it must."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._promises = promises(events)
+        notes = [event.note for event in events if event.kind == "N"]
+        self._models = {note["state"]: note["model"] for note in notes if "model" in note}
+        self._digests = {note["held"]["state"]: note["held"]["digest"] for note in notes if "held" in note}
+
+    def faults(self, index: int, outcome: Outcome) -> Iterator[str]:
+        """What is wrong with what an image after event `index` showed."""
+        promise = self._promises[index]
+        yield from outcome.problems
+        if promise.held is None:
+            if outcome.model != Model().digest().hex() or outcome.held.state > 1:
+                yield f"state {outcome.held.state} before anything was committed"
+            return
+        wanted = [promise.held] if promise.next is None else [promise.held, promise.next]
+        if not any(_agree(held, outcome.held, promise.intent) for held in wanted):
+            yield f"{outcome.held} instead of {' or '.join(map(str, wanted))}"
+        if outcome.model != self._models.get(outcome.held.state, outcome.model):
+            yield f"other objects than those committed in state {outcome.held.state}"
+        if outcome.next_oid <= promise.oid:
+            yield f"object id {outcome.next_oid} is given again; {promise.oid} was the last before"
+        for state, digest in outcome.older.items():
+            if digest != self._digests.get(state, digest):
+                yield f"the view of state {state} shows something else than was committed"
+
+
+def _agree(promised: Held, shown: Held, intent: str | None) -> bool:
+    # A pack raises the oldest state first and then removes what nobody sees, in several transactions.
+    if intent != "pack" and promised.packed != shown.packed:
+        return False
+    return (promised.state, promised.digest, promised.counts, promised.prepared) == (
+        shown.state,
+        shown.digest,
+        shown.counts,
+        shown.prepared,
+    )
+
+
+def look(disk: Disk, directory: Path, noise: bytes) -> Outcome | Exception:
+    """Open an image in `directory`; side files, whose content no failure spares, are filled with `noise`."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    for name, content in disk.items():
+        (directory / name).write_bytes(content)
+    if noise:
+        for name in _SIDE_FILES:
+            (directory / name).write_bytes(noise)
+    try:
+        face = SessionFace(str(directory / _NAME), "w", check=True)
+        try:
+            return _look_at(face)
+        finally:
+            face.close()
+    except Exception as error:
+        return error
+
+
+def _look_at(face: SessionFace) -> Outcome:
+    storage = face.database.storage
+    held, model, problems = Held.of(storage), face.read().digest().hex(), face.problems()
+    older = {}
+    for state in {max(held.packed, held.state - 1), max(held.packed, held.state // 2)}:
+        with storage.view(state) as view:
+            older[state] = digest_of(view)
+    return Outcome(held, model, storage.reserve("oid", 1)[0], older, problems)
+
+
+def check(events: list[Event], seed: int, effort: Effort) -> Report:
+    """Build and judge all images of a trace."""
+    report, judge, random = Report(), Judge(events), Random(seed)
+    uses: dict[bytes, list[Image]] = {}
+    for image in images(events, random, effort):
+        report.images += 1
+        content = hashlib.sha256(repr(sorted(image.disk.items())).encode()).digest()
+        uses.setdefault(content, []).append(image)
+    report.different = len(uses)
+    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
+        noise = random.randbytes(40_000)
+
+        def look_apart(images: list[Image]) -> Outcome | Exception:
+            number = images[0].index
+            return look(images[0].disk, Path(scratch) / f"{hash(images[0].label)}.{number}", noise[: number % 3 * 20_000])
+
+        for group, outcome in run_apart(look_apart, list(uses.values())):
+            for image in group:
+                report.failures += _judged(judge, image, outcome)
+    return report
+
+
+def _scratch() -> str | None:
+    """A file system in memory, where there is one: what is looked at need not be durable."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _judged(judge: Judge, image: Image, outcome: Outcome | Exception) -> list[str]:
+    where = f"after event {image.index}, with {image.label}"
+    if isinstance(outcome, Exception):
+        return [f"{where}: {type(outcome).__name__}: {outcome}"]
+    return [f"{where}: {fault}" for fault in judge.faults(image.index, outcome)]
+
+
+def trace(directory: Path, seed: int, count: int) -> list[Event]:
+    """What a run of the traced program does to its database; of the side files nothing."""
+    library = build_library(directory)
+    if library is None:
+        raise SystemExit("crash images need Linux and a C compiler")
+    database = directory / _NAME
+    events = record(library, database, [str(_HERE / "crash_traced.py"), str(database), str(seed), str(count)])
+    return [event for event in events if event.path not in _SIDE_FILES]
+
+
+def main() -> int:
+    """Trace, build, look and judge, as the arguments say."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=12, help="transactions in each of the three sessions")
+    parser.add_argument("--writes", type=int, default=5, help="lost writes up to which all subsets are built")
+    parser.add_argument("--samples", type=int, default=10, help="other subsets, and torn writes, for each sync")
+    arguments = parser.parse_args()
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        events = trace(Path(directory), arguments.seed, arguments.count)
+    report = check(events, arguments.seed, Effort(arguments.writes, arguments.samples))
+    for failure in report.failures[:20]:
+        print(failure)
+    print(
+        f"seed {arguments.seed}: {len(events)} events, {report.images} images, {report.different} different, "
+        f"{len(report.failures)} failures, {time.monotonic() - begin:.1f} s"
+    )
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
