@@ -1,11 +1,15 @@
 """Tags, `find` and indexes: objects found by what is said of them."""
 
 from perdure.query.finding import find, find_in, no
+from perdure.query.index import Index
 from perdure.query.labels import Tag, as_tag, register_label, register_target
 from perdure.query.result import Query
+from perdure.query.sorting import RESULTS_KEPT
 from perdure.query.tagging import ObjectTagManager, tags, tags_of
 
 __all__ = [
+    "RESULTS_KEPT",
+    "Index",
     "ObjectTagManager",
     "Query",
     "Tag",

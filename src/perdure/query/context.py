@@ -59,8 +59,7 @@ def identified(obj: durable.Durable) -> tuple[Connection, int]:
         return connection, oid
     if durable.owner_of(obj) is None and isinstance(type(obj), durable.DurableType):
         raise ObjectError(
-            f"{durable.describe(obj)} has no identity (UUID) before its __init__ ends; "
-            "use materialized(self) there"
+            f"{durable.describe(obj)} has no identity (UUID) before its __init__ ends; use materialized(self) there"
         )
     with connection.lock:
         return connection, connection.add(obj)

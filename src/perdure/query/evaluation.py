@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import singledispatch
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from pyroaring import BitMap
@@ -32,7 +33,7 @@ from perdure.session import Connection, class_tag
 __all__ = ["Evaluation", "Leaf", "Plan", "chunked", "make_plan", "planner"]
 
 _NONE = BitMap()
-_CACHED_POSTINGS = 512
+_KEPT = 512
 
 
 class Plan:
@@ -166,7 +167,7 @@ class Common(Plan):
 class Evaluation:
     """What a connection holds now: flushes it, and makes plans for expressions."""
 
-    __slots__ = ("connection", "postings")
+    __slots__ = ("connection", "kept")
 
     def __init__(self, connection: Connection) -> None:
         if connection.is_closed():
@@ -174,7 +175,7 @@ class Evaluation:
         self.connection = connection
         if connection.writable:
             connection.flush()
-        self.postings = _postings_of(connection)
+        self.kept = _kept_for(connection)
 
     def plan(self, node: Node) -> Plan:
         """The plan of a node; ordered nodes lose their order."""
@@ -183,23 +184,23 @@ class Evaluation:
 
     def posting(self, key: bytes) -> Leaf:
         """What has the tag of a key."""
-        found = self.postings.get(key)
+        found: Leaf | None = self.kept.get(key)
         if found is None:
             found = Leaf(self.connection.tagging.posting(key))
             self.keep(key, found)
         return found
 
-    def keep(self, key: object, plan: Leaf) -> None:
-        """Remember a leaf as long as the connection's content stays the same."""
-        if len(self.postings) >= _CACHED_POSTINGS:
-            self.postings.clear()
-        self.postings[key] = plan
+    def keep(self, key: object, found: Any) -> None:
+        """Remember a posting or result until the connection sees a change."""
+        if len(self.kept) >= _KEPT:
+            self.kept.clear()
+        self.kept[key] = found
 
 
-_caches: WeakKeyDictionary[Connection, tuple[int, dict[object, Leaf]]] = WeakKeyDictionary()
+_caches: WeakKeyDictionary[Connection, tuple[int, dict[object, Any]]] = WeakKeyDictionary()
 
 
-def _postings_of(connection: Connection) -> dict[object, Leaf]:
+def _kept_for(connection: Connection) -> dict[object, Any]:
     found = _caches.get(connection)
     if found is None or found[0] != connection.generation:
         found = (connection.generation, {})

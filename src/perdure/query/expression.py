@@ -31,6 +31,7 @@ __all__ = [
     "TheObject",
     "both",
     "either",
+    "is_local",
     "is_ordered",
     "tagged",
 ]
@@ -93,14 +94,14 @@ class TheObject(Node):
 
 @dataclass(frozen=True, slots=True)
 class Range(Node):
-    """Members of an index with a key in a range: `low` and `high` are encoded keys, None for no bound.
+    """Members of an index with a key in a range: `low` and `high` are encoded keys.
 
     `nulls` tells whether members with the key None belong to it, `keyed` whether those with other keys do.
     """
 
     index_oid: int
-    low: bytes | None = None
-    high: bytes | None = None
+    low: bytes = b""
+    high: bytes = b"\xff"
     nulls: bool = True
     keyed: bool = True
 
@@ -134,6 +135,8 @@ class Sorted(Node):
     index_oid: int
     descending: bool = False
     nulls_first: bool = False
+    where: Connection | None = field(default=None, repr=False)
+    """The connection that the index is read on, when it is another one than the query's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +201,16 @@ def is_ordered(node: Node) -> bool:
     if isinstance(node, Sliced):
         return is_ordered(node.source)
     return isinstance(node, Sorted)
+
+
+def is_local(node: object) -> bool:
+    """Whether all of the node is worked out on the connection of its query."""
+    if isinstance(node, Elsewhere):
+        return False
+    if isinstance(node, Sorted):
+        return node.where is None and is_local(node.source)
+    if isinstance(node, And | Or):
+        return all(is_local(member) for member in node.members)
+    if isinstance(node, Not):
+        return is_local(node.node)
+    return not isinstance(node, Sliced) or is_local(node.source)

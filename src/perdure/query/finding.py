@@ -22,6 +22,7 @@ from perdure.query.expression import (
     either,
     tagged,
 )
+from perdure.query.index_keys import FIRST_KEY, LAST_KEY
 from perdure.query.labels import Tag, known, shown, to_tag
 from perdure.query.result import Query
 from perdure.session import Connection, identity_of
@@ -157,9 +158,7 @@ class _Reader:
 
     def _member(self, member: object) -> Node:
         if isinstance(member, Negation):
-            raise QueryError(
-                "no(...) in a list is not supported without positive components; put both into a tuple"
-            )
+            raise QueryError("no(...) in a list is not supported without positive components; put both into a tuple")
         return _refuse_type(member) if isinstance(member, type) else self.one(member)
 
     def _negated(self, criterion: object) -> Node:
@@ -188,5 +187,6 @@ def unordered(node: Node) -> Node:
     """The set of what `node` gives."""
     if isinstance(node, Sorted):
         source = unordered(node.source)
-        return both([source, Range(node.index_oid)])
+        members: Node = Range(node.index_oid, FIRST_KEY, LAST_KEY)
+        return both([source, members if node.where is None else Elsewhere(node.where, members)])
     return node

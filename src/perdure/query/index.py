@@ -1,0 +1,202 @@
+"""The durable index: an ordered multimap from keys to objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from perdure.errors import ObjectError, QueryError
+from perdure.kernel import durable
+from perdure.query import entries
+from perdure.query.context import connection_of, current_connection, is_memo
+from perdure.query.evaluation import Evaluation
+from perdure.query.expression import EMPTY, Node, Range, Sorted
+from perdure.query.index_keys import FIRST_KEY, KINDS, LAST_KEY, encode_bound, encode_key, kind_of, read_key
+from perdure.query.labels import shown
+from perdure.query.result import Query
+from perdure.session import Connection, register_builtin
+
+__all__ = ["Index"]
+
+_PREFETCHED = 1024
+
+
+@register_builtin(7)
+class Index(durable.Durable):
+    """Objects by key, in key order; an object may have several keys, a key several objects.
+
+    Keys are None or values of one type: int (or bool), float, str, bytes, Decimal, date, datetime, time, timedelta,
+    UUID or tuple; the first key that is not None decides. Members live as long as they are in the index.
+    Iteration gives pairs of key and object, None first.
+
+    >>> due = Index()  # doctest: +SKIP
+    >>> due.add(date(2030, 1, 1), task)  # doctest: +SKIP
+    >>> due.sort(due.select(None, date.today()))  # doctest: +SKIP
+    """
+
+    _perdure_kind_ = 0
+    _perdure_changes_: list[entries.Change] | None = None
+
+    def add(self, key: object, obj: object, /) -> None:
+        """Add a pair; one that is there already changes nothing.
+
+        Raises `RuntimeError` for a key of another type than the index has, and for what is no memo object.
+        """
+        kind = kind_of(key)
+        encoded = encode_key(key)
+        member = _member(obj)
+        durable.mark_dirty(self)
+        if kind and kind != self._perdure_kind_:
+            if self._perdure_kind_:
+                known = KINDS[self._perdure_kind_].__name__
+                raise QueryError(f"the index has keys of type {known}; {shown(key)} cannot be one")
+            self._perdure_kind_ = kind
+        self._change(encoded, member, True)
+
+    def remove(self, key: object, obj: object, /) -> None:
+        """Remove a pair; one that is not there changes nothing."""
+        encoded = encode_key(key) if kind_of(key) else encode_key(None)
+        member = _member(obj)
+        durable.mark_dirty(self)
+        self._change(encoded, member, False)
+
+    def _change(self, encoded: bytes, member: durable.Durable, added: bool) -> None:
+        owner, other = durable.owner_of(self), durable.owner_of(member)
+        if owner is not other or owner is None:
+            self._join(owner, other, member)
+        changes = self._perdure_changes_
+        if changes is None:
+            changes = self._perdure_changes_ = []
+        changes.append((encoded, member, added))
+
+    def _join(self, owner: Any, other: Any, member: durable.Durable) -> None:
+        """Bring index and member to one connection; the rare case that they are not on one yet."""
+        if other is None:
+            if isinstance(type(member), durable.DurableType):
+                raise ObjectError(
+                    f"{durable.describe(member)} cannot be indexed before its __init__ ends; "
+                    "use materialized(self) there"
+                )
+            other = owner or connection_of(member)
+        if owner is None:
+            other.add(self)
+        elif owner is not other:
+            raise ObjectError(f"{durable.describe(member)} and the index belong to different databases")
+
+    def clear(self) -> None:
+        """Remove all pairs; the next key may be of another type."""
+        durable.mark_dirty(self)
+        self._perdure_changes_ = None
+        self._perdure_kind_ = 0
+        owner = durable.owner_of(self)
+        if owner is not None and durable.oid_of(self):
+            with owner.lock:
+                entries.drop_entries(owner, durable.oid_of(self))
+
+    def flush(self) -> None:
+        """Work buffered changes into the running transaction now; queries and commits do so by themselves."""
+        durable.load(self)
+        owner = durable.owner_of(self)
+        if owner is not None:
+            owner.flush()
+
+    def select(self, low: object = None, high: object = None, null_first: bool = False) -> Query:
+        """The members with a key from `low` to `high`, both included; None is no bound. The result has no order.
+
+        Members with the key None belong to the range where it is open on the side on which they sort: the upper
+        one, or with `null_first` the lower one. Raises `RuntimeError` for a bound of another type than the keys.
+        """
+        owner, oid = self._identified()
+        kind = self._perdure_kind_ if low is not None or high is not None else 0
+        if kind and next(entries.pairs(owner, oid, FIRST_KEY), None) is None:
+            kind = 0
+        lower = None if low is None else encode_bound(low, kind)
+        upper = None if high is None else encode_bound(high, kind)
+        return Query(owner, _range(oid, lower, upper, nulls=low is None if null_first else high is None))
+
+    range = select
+
+    def sort(self, query: Query, *, desc: bool = False, null_first: bool = False) -> Query:
+        """The members among what `query` finds, in the order of their keys, once for each of their keys.
+
+        Members with the key None come last, with `null_first` first; `desc` turns everything around. Members of
+        equal keys keep the order that `query` gives them, so sorts can be nested.
+        """
+        if not isinstance(query, Query):
+            raise TypeError(f"index.sort takes a query, not {shown(query)}")
+        owner, oid = self._identified()
+        where = None if owner is query.connection else owner
+        return Query(query.connection, Sorted(query.node, oid, bool(desc), bool(null_first), where))
+
+    def _identified(self) -> tuple[Connection, int]:
+        durable.load(self)
+        owner = durable.owner_of(self)
+        if owner is None:
+            owner = current_connection()
+        connection = cast(Connection, owner)
+        with connection.lock:
+            oid = durable.oid_of(self) or connection.add(self)
+            if self._perdure_changes_:
+                connection.flush()
+        return connection, oid
+
+    def __len__(self) -> int:
+        durable.load(self)
+        owner = durable.owner_of(self)
+        if owner is None or not durable.oid_of(self):
+            return 0
+        if self._perdure_changes_:
+            owner.flush()
+        return entries.count_entries(owner, durable.oid_of(self))
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        owner, oid = self._identified()
+        Evaluation(owner)
+        kind = self._perdure_kind_
+        return _items(owner, entries.pairs(owner, oid), kind)
+
+    # -- what the session calls ----------------------------------------------------------------------------
+
+    def _perdure_store_(self) -> list[object]:
+        changes = self._perdure_changes_
+        if changes:
+            entries.apply_changes(durable.owner_of(self), durable.oid_of(self), changes)
+            self._perdure_changes_ = None
+        return [self._perdure_kind_]
+
+    def _perdure_restore_(self, values: list[Any]) -> None:
+        self._perdure_kind_ = values[0]
+        self._perdure_changes_ = None
+
+    def _perdure_forget_(self) -> None:
+        self._perdure_changes_ = None
+
+    @staticmethod
+    def _perdure_dropped_(connection: Connection, oid: int) -> None:
+        entries.drop_entries(connection, oid)
+
+
+def _member(obj: object) -> durable.Durable:
+    if not is_memo(obj):
+        raise QueryError(f"the values of an index are memo objects, not {shown(obj)}")
+    return cast(durable.Durable, obj)
+
+
+def _range(oid: int, low: bytes | None, high: bytes | None, *, nulls: bool) -> Node:
+    keyed = low is None or high is None or low <= high
+    if not keyed and not nulls:
+        return EMPTY
+    return Range(oid, low or FIRST_KEY, high or LAST_KEY, nulls, keyed)
+
+
+def _items(connection: Connection, found: Iterator[tuple[bytes, int]], kind: int) -> Iterator[tuple[Any, Any]]:
+    while True:
+        batch = [pair for pair, _ in zip(found, range(_PREFETCHED), strict=False)]
+        if not batch:
+            return
+        connection.prefetch([oid for _, oid in batch])
+        for data, oid in batch:
+            yield read_key(data, kind), connection.get(oid)

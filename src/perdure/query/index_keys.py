@@ -1,0 +1,70 @@
+"""Keys of an index: which values can be keys, and their bytes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from perdure.errors import QueryError
+from perdure.kernel import keys
+from perdure.query.labels import shown
+
+__all__ = ["FIRST_KEY", "KINDS", "LAST_KEY", "NULL_KEY", "encode_bound", "encode_key", "kind_of", "read_key"]
+
+KINDS: tuple[type, ...] = (
+    type(None),
+    int,
+    float,
+    str,
+    bytes,
+    Decimal,
+    date,
+    datetime,
+    time,
+    timedelta,
+    UUID,
+    tuple,
+)
+"""Types of keys; a stored index knows its type by the position here."""
+
+NULL_KEY = keys.encode_one(None)
+FIRST_KEY, LAST_KEY = b"\x11", b"\xff"
+"""Below and above all keys but None."""
+
+_positions = {kind: position for position, kind in enumerate(KINDS)} | {bool: KINDS.index(int)}
+_numbers = frozenset(_positions[kind] for kind in (int, float, Decimal))
+
+
+def kind_of(value: object) -> int:
+    """The position of a key's type in `KINDS`; RuntimeError for what cannot be a key. Bools are ints."""
+    found = _positions.get(type(value))
+    if found is None:
+        raise QueryError(f"unsupported index key type: {shown(value)}")
+    return found
+
+
+def encode_key(value: object) -> bytes:
+    """The bytes of a key: equal keys have equal bytes."""
+    try:
+        return keys.encode_one(keys.canonical(value))
+    except (TypeError, ValueError) as error:
+        raise QueryError(f"unsupported index key type: {shown(value)}: {error}") from error
+
+
+def encode_bound(value: object, kind: int) -> bytes:
+    """The bytes of a bound of a range in an index of `kind`; numbers of any type bound numbers."""
+    own = kind_of(value)
+    if own != kind and kind and not (own in _numbers and kind in _numbers):
+        raise QueryError(f"the index has keys of type {KINDS[kind].__name__}; {shown(value)} cannot bound them")
+    return encode_key(value)
+
+
+def read_key(data: bytes, kind: int) -> object:
+    """The key of its bytes, as the type that the index has."""
+    value = keys.decode_one(data)[0]
+    if KINDS[kind] is float and isinstance(value, int):
+        return float(value)
+    if KINDS[kind] is Decimal and isinstance(value, int | float):
+        return Decimal(value)
+    return value
