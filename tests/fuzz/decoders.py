@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import atheris
-import seeds
 
+# First of all, since what is already imported cannot be instrumented.
 with atheris.instrument_imports(include=["perdure.kernel"]):
-    from perdure.kernel import _keycanonical, _keynumbers, _keyparts, _keytimes  # noqa: F401
     from perdure.kernel._pure import codec as pure_codec
     from perdure.kernel._pure import keys as pure_keys
+
+import seeds
 
 import perdure.kernel.codec as compiled_codec
 import perdure.kernel.keys as compiled_keys
