@@ -17,6 +17,7 @@ cdef class Owner:
     cdef public list created
     cdef public list dirty
     cdef public bint writable
+    cdef public object gate
     cdef public Py_ssize_t cached_bytes
     cdef public Py_ssize_t budget
     cpdef object ghost(self, unsigned long long oid, object cls)
@@ -28,6 +29,7 @@ cdef class Durable:
     cdef unsigned char volatile
     cdef unsigned char referring
     cdef unsigned char weakly
+    cdef unsigned char building
     cdef unsigned int size
     cdef unsigned long long oid
     cdef unsigned long long mask

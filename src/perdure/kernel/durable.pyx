@@ -13,7 +13,7 @@ from cpython.dict cimport PyDict_Clear, PyDict_GetItemWithError
 from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr
 from cpython.ref cimport Py_REFCNT
 
-from perdure.errors import ObjectError, ReferenceError as DeadReferenceError
+from perdure.errors import ClosedObjectError, ObjectError, ReferenceError as DeadReferenceError
 
 cdef extern from *:
     """
@@ -22,6 +22,12 @@ cdef extern from *:
         static PyObject* no_arguments = NULL;
         if (no_arguments == NULL && (no_arguments = PyTuple_New(0)) == NULL) return NULL;
         return PyBaseObject_Type.tp_new((PyTypeObject*)cls, no_arguments, NULL);
+    }
+    static PyObject* perdure_new(PyObject* cls, PyObject* arguments, PyObject* keywords) {
+        return ((PyTypeObject*)cls)->tp_new((PyTypeObject*)cls, arguments, keywords);
+    }
+    static int perdure_init(PyObject* instance, PyObject* arguments, PyObject* keywords) {
+        return Py_TYPE(instance)->tp_init(instance, arguments, keywords);
     }
     static PyObject* perdure_static_new(PyObject* cls) {
         static PyObject* no_arguments = NULL;
@@ -40,15 +46,14 @@ cdef extern from *:
     """
     object perdure_bare_new(object cls)
     object perdure_static_new(object cls)
+    object perdure_new(object cls, tuple arguments, PyObject* keywords)
+    int perdure_init(object instance, tuple arguments, PyObject* keywords) except -1
     void PERDURE_SET_NEW(object cls, void* function)
     void PERDURE_INIT(Durable self, Layout layout)
 
 cdef extern from "Python.h":
     object PyObject_GenericGetDict(object obj, void* context)
     Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index)
-    ctypedef struct _Type "PyTypeObject":
-        object (*tp_call)(object, object, PyObject*)
-    _Type PyType_Type
 
 DEAD = -1
 GHOST = 0
@@ -171,10 +176,13 @@ cdef int ensure_loaded(Durable self) except -1:
 cdef int ensure_writable(Durable self) except -1:
     if self.state > _CLEAN:
         return 0
+    if self.owner is None and self.state == _GHOST:
+        raise ClosedObjectError(describe(self) + " is no longer accessible: its database was closed")
     ensure_loaded(self)
+    if self.owner.gate is not None:
+        self.owner.gate()
+        ensure_loaded(self)
     if self.state == _CLEAN:
-        if self.owner is None:
-            raise ObjectError(describe(self) + " is no longer accessible: its database was closed")
         if not self.owner.writable:
             self.owner.refuse_write(self)
         self.owner.dirty.append(self)
@@ -199,9 +207,11 @@ cdef int set_checked(Durable self, str name, object value) except -1:
         ensure_loaded(self)
         PyObject_GenericSetAttr(self, name, value)
         return 0
-    ensure_writable(self)
     if not _is_plain(value):
+        # Before the registration: a flush by another thread may come while Python code runs here.
+        ensure_loaded(self)
         value = self._perdure_convert_(name, value)
+    ensure_writable(self)
     PyObject_GenericSetAttr(self, name, value)
     self.mask |= bit(index)
     return 0
@@ -295,18 +305,49 @@ cdef class DurableType(type):
         return construct(cls, args, kwargs)
 
 
-def construct(cls, tuple args, dict kwargs):
-    """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one."""
-    cdef object instance = PyType_Type.tp_call(cls, args, <PyObject*>kwargs if kwargs else NULL)
+def construct(cls, tuple args, dict kwargs, Owner owner=None):
+    """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one.
+
+    `owner` is one set beforehand. If `__init__` raises, the instance is dead, wherever it was put.
+    """
+    cdef PyObject* keywords = <PyObject*>kwargs if kwargs else NULL
+    cdef object instance = perdure_new(cls, args, keywords)
     cdef Durable obj
-    if isinstance(instance, Durable):
-        obj = <Durable>instance
-        if obj.state == _NEW and obj.oid == 0:
-            if obj.owner is None:
-                obj.owner = ambient
-            if obj.owner is not None:
-                obj.owner.created.append(obj)
+    if not isinstance(instance, cls):
+        return instance
+    obj = <Durable>instance
+    if obj.state != _NEW or obj.owner is not None:
+        perdure_init(instance, args, keywords)
+        return instance
+    obj.owner = owner
+    obj.building = 1
+    try:
+        perdure_init(instance, args, keywords)
+    except:
+        abandon(obj)
+        raise
+    obj.building = 0
+    if obj.owner is None:
+        obj.owner = ambient
+        if ambient is None:
+            return instance
+    if not obj.owner.writable:
+        abandon(obj)
+        obj.owner.refuse_create(cls)
+    if obj.owner.gate is not None:
+        obj.owner.gate()
+    if obj.oid == 0:
+        obj.owner.created.append(obj)
     return instance
+
+
+cdef int abandon(Durable obj) except -1:
+    """The creation of `obj` failed: what refers to it already refers to nothing."""
+    obj.building = 0
+    if obj.oid and obj.owner is not None:
+        obj.owner.abandoned(obj)
+    kill(obj)
+    return 0
 
 
 cdef class Owner:
@@ -314,7 +355,7 @@ cdef class Owner:
 
     `objects` maps object ids to the one Python object of each; `created` and `dirty` hold what the next
     flush has to write; `classes` maps class ids to Python classes for making ghosts; `budget` and
-    `cached_bytes` are bytes.
+    `cached_bytes` are bytes. `gate`, if any, is called before a change and waits until this thread may make it.
     """
 
     def __cinit__(self):
@@ -331,6 +372,14 @@ cdef class Owner:
 
     def refuse_write(self, obj):
         """Raise the error of an owner that does not take writes."""
+        raise NotImplementedError
+
+    def refuse_create(self, cls):
+        """Raise the error of an owner that takes no new objects."""
+        raise NotImplementedError
+
+    def abandoned(self, obj):
+        """Forget a new object that has an id already: its `__init__` failed."""
         raise NotImplementedError
 
     def class_of(self, class_id):
@@ -394,6 +443,16 @@ cdef class Owner:
         """Whether anything but the identity map holds a Python reference to the object of `oid`."""
         cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
         return found != NULL and Py_REFCNT(<object>found) > 1
+
+    def unheld(self, oids):
+        """Those of `oids` whose objects nothing but the identity map holds, or that are not loaded."""
+        cdef PyObject* found
+        cdef list free = []
+        for oid in oids:
+            found = PyDict_GetItemWithError(self.objects, oid)
+            if found == NULL or Py_REFCNT(<object>found) == 1:
+                free.append(oid)
+        return free
 
     def held_more(self, unsigned long long oid, Py_ssize_t count):
         """Whether more than `count` references to the object exist besides that of the identity map."""
@@ -487,6 +546,19 @@ def mark_clean(Durable obj, unsigned int size, bint has_references=True):
     obj.touched = 1
 
 
+def begin_store(Durable obj):
+    """The object is about to be encoded: a change from now on, by another thread, registers it again."""
+    obj.state = _CLEAN
+
+
+def stored(Durable obj, unsigned int size, bint has_references=True):
+    """The object was encoded; `size` is what it costs the cache, in bytes. See `begin_store`."""
+    obj.referring = has_references
+    obj.owner.cached_bytes += <Py_ssize_t>size - <Py_ssize_t>obj.size
+    obj.size = size
+    obj.touched = 1
+
+
 def has_references(Durable obj):
     """Whether the stored record of the object refers to others."""
     return obj.referring
@@ -518,6 +590,11 @@ def state_of(Durable obj):
 def set_state(Durable obj, int state):
     """Set the state without any other effect (for owners only)."""
     obj.state = state
+
+
+def is_building(Durable obj):
+    """Whether the `__init__` of the object is running."""
+    return obj.building != 0
 
 
 def oid_of(Durable obj):

@@ -19,6 +19,7 @@ from perdure.kernel.keys import encode_uint
 cdef enum:
     _GHOST = 0
     _CLEAN = 1
+    _DIRTY = 3
     _FIRST_FREE_ID = 64
     _OBJECT_BYTES = 160      # rough cost of a loaded object besides its values
 
@@ -166,27 +167,16 @@ def store_new(Owner owner, list fresh, list ids, dict types, dict records, dict 
     there, a wide one, or one with weak fields is left to `owner.store_one`.
     """
     cdef Durable obj
-    cdef PyObject* found
     cdef PyObject* shape_found
-    cdef tuple known
+    cdef PyObject* typed
     cdef bytes data
-    cdef list values
-    cdef int index
     while fresh:
         obj = <Durable>fresh[len(fresh) - 1]
-        found = PyDict_GetItemWithError(types, type(obj))
-        shape_found = NULL
-        if found != NULL and not obj.mask & WIDE:
-            known = <tuple>found
-            shape_found = PyDict_GetItemWithError(<dict>known[0], obj.mask)
-        if shape_found == NULL or obj.weakly:
+        shape_found = find_shape(obj, types, &typed)
+        if shape_found == NULL:
             owner.store_one(obj)
             fresh.pop()
             continue
-        values = []
-        for index in range(obj.layout.count):
-            if obj.mask & (1ULL << index):
-                values.append(PyObject_GenericGetAttr(obj, <object>obj.layout.slots[index]))
         if obj.oid == 0:
             identity = ids.pop()
             obj.oid = identity
@@ -194,20 +184,80 @@ def store_new(Owner owner, list fresh, list ids, dict types, dict records, dict 
             owner.objects[identity] = obj
             created.add(identity)
             holders[identity] = -1
-        data = encode_record((<Shape>shape_found).shape_id, values, refer)
+        data = encode(obj, <Shape>shape_found, refer)
         records[encode_uint(obj.oid)] = data
-        obj.referring = has_table(data)
-        if obj.referring:
-            for reference in list_references(data):
-                if not reference.weak:
-                    hold(holders, reference.oid)
-        if known[1] is not None:
-            (<list>known[1]).append(obj.oid)
-        obj.size = <unsigned int>(_OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data))
-        owner.cached_bytes += obj.size
-        obj.touched = 1
-        obj.state = _CLEAN
+        obj.referring = hold_references(data, holders)
+        if <object>typed is not None:
+            (<list>typed).append(obj.oid)
+        charge(owner, obj, data)
         fresh.pop()
+
+
+def store_changed(Owner owner, list changed, dict types, dict records, dict holders, set touched, refer):
+    """Encode the changed objects of `changed` from the last to the first, taking each from the list when it is done.
+
+    Those whose stored record has references to release, and those that `store_new` would leave to the owner, are
+    left to `owner.store_changed_one`.
+    """
+    cdef Durable obj
+    cdef PyObject* shape_found
+    cdef PyObject* typed
+    cdef bytes data
+    while changed:
+        obj = <Durable>changed[len(changed) - 1]
+        if obj.state == _DIRTY:
+            shape_found = NULL if obj.referring else find_shape(obj, types, &typed)
+            if shape_found == NULL:
+                owner.store_changed_one(obj)
+            else:
+                data = encode(obj, <Shape>shape_found, refer)
+                records[encode_uint(obj.oid)] = data
+                obj.referring = hold_references(data, holders)
+                touched.add(obj.oid)
+                charge(owner, obj, data)
+        changed.pop()
+
+
+cdef PyObject* find_shape(Durable obj, dict types, PyObject** typed) except? NULL:
+    """The shape of an object among `types`, with its list of typed instances (or None); NULL when not there."""
+    cdef PyObject* found = PyDict_GetItemWithError(types, type(obj))
+    if found == NULL or obj.mask & WIDE or obj.weakly:
+        return NULL
+    typed[0] = <PyObject*>(<tuple>found)[1]
+    return PyDict_GetItemWithError(<dict>(<tuple>found)[0], obj.mask)
+
+
+cdef bytes encode(Durable obj, Shape shape, refer):
+    """The record of an object, which is clean from here on: what another thread changes meanwhile registers it."""
+    cdef int index, state = obj.state
+    cdef list values = []
+    for index in range(obj.layout.count):
+        if obj.mask & (1ULL << index):
+            values.append(PyObject_GenericGetAttr(obj, <object>obj.layout.slots[index]))
+    obj.state = _CLEAN
+    try:
+        return encode_record(shape.shape_id, values, refer)
+    except:
+        obj.state = state
+        raise
+
+
+cdef int charge(Owner owner, Durable obj, bytes data) except -1:
+    cdef Py_ssize_t size = _OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data)
+    owner.cached_bytes += size - <Py_ssize_t>obj.size
+    obj.size = <unsigned int>size
+    obj.touched = 1
+    return 0
+
+
+cdef bint hold_references(bytes data, dict holders) except -1:
+    """Count what a record refers to; whether it refers to anything."""
+    if not has_table(data):
+        return False
+    for reference in list_references(data):
+        if not reference.weak:
+            hold(holders, reference.oid)
+    return True
 
 
 cdef int hold(dict holders, object oid) except -1:

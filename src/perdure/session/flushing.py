@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from perdure.errors import ReferenceError
+from perdure.errors import ObjectError
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import builtin_id
 from perdure.session.extensions import find_extension
@@ -35,19 +35,26 @@ class Flushing(Objects):
     def refer(self, value: object) -> codec.Reference | codec.Extension:
         """How the codec stores a value that is not plain."""
         if isinstance(value, durable.Durable):
-            if durable.owner_of(value) is self and durable.oid_of(value):
-                if durable.state_of(value) == durable.DEAD:
-                    raise ReferenceError(f"{durable.describe(value)} was deleted and cannot be referred to")
-                oid = durable.oid_of(value)
-            else:
-                oid = self.add(value)
-            return codec.Reference(oid, self.catalog.class_id(type(value)), False)
+            return self._refer_object(value)
         if isinstance(value, Weak):
             return value.refer(cast("Connection", self))
         found = find_extension(cast("Connection", self), value)
         if found is None:
             raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} cannot be stored")
         return found
+
+    def _refer_object(self, obj: durable.Durable) -> codec.Reference | codec.Extension:
+        owner = durable.owner_of(obj)
+        if durable.state_of(obj) == durable.DEAD:  # deleted, or its `__init__` failed: nothing to hold
+            oid = durable.oid_of(obj) or self.database.new_oid()
+            return codec.Reference(oid, self.catalog.class_id(type(obj)), True)
+        if owner is not None and owner is not self:
+            found = find_extension(cast("Connection", self), obj)
+            if found is None:
+                raise ObjectError(f"{durable.describe(obj)} belongs to another connection")
+            return found
+        oid = durable.oid_of(obj) if owner is self else 0
+        return codec.Reference(oid or self.add(obj), self.catalog.class_id(type(obj)), False)
 
     def flush(self) -> None:
         """Encode new and changed objects into the overlay and make them clean."""
@@ -70,17 +77,15 @@ class Flushing(Objects):
         fresh.reverse()
         changed.reverse()
         try:
+            overlay = self.overlay
             if fresh:
-                overlay = self.overlay
                 content = overlay.begin_puts(_RECORDS)
                 ids = self.database.new_oids(len(fresh))
                 ids.reverse()
-                records.store_new(
-                    self, fresh, ids, self._types, content, overlay.holders, overlay.created, self.refer
-                )
-            while changed:
-                self._flush_changed(changed[-1])
-                changed.pop()
+                records.store_new(self, fresh, ids, self._types, content, overlay.holders, overlay.created, self.refer)
+            if changed:
+                content = overlay.begin_puts(_RECORDS)
+                records.store_changed(self, changed, self._types, content, overlay.holders, overlay.touched, self.refer)
         finally:
             self.created.extend(reversed(fresh))
             self.dirty.extend(reversed(changed))
@@ -88,26 +93,35 @@ class Flushing(Objects):
     def store_one(self, obj: durable.Durable) -> None:
         """Encode one new object (the full path of `records.store_new`)."""
         oid = durable.oid_of(obj) or self.identify(obj)
-        data, references = self._encode(obj)
+        data, references = self._encode(obj, durable.NEW)
         self.overlay.put(_RECORDS, keys.encode_uint(oid), data)
         for reference in references:
             if not reference.weak:
                 self.lifetime.hold(reference.oid)
-        cls = type(obj)
-        if not builtin_id(cls):
-            typed = self.tagging.instances_of(self.catalog.class_id(cls)) if _is_typed(cls) else None
-            if typed is not None:
-                typed.append(oid)
-            self._types[cls] = (self.catalog.entry_for(cls).by_mask, typed)
-        durable.mark_clean(obj, records.OBJECT_BYTES + 3 * len(data), bool(references))
+        typed = self._learn_type(type(obj))
+        if typed is not None:
+            typed.append(oid)
+        durable.stored(obj, _size(obj, data), bool(references))
 
-    def _flush_changed(self, obj: durable.Durable) -> None:
-        if durable.state_of(obj) != durable.DIRTY:
-            return
+    def _learn_type(self, cls: type[durable.Durable]) -> list[int] | None:
+        """Let the compiled loops store further objects of a class; its list of typed instances, if it is typed."""
+        if builtin_id(cls):
+            return None
+        typed = self.tagging.instances_of(self.catalog.class_id(cls)) if _is_typed(cls) else None
+        self._types[cls] = (self.catalog.entry_for(cls).by_mask, typed)
+        return typed
+
+    def store_changed_one(self, obj: durable.Durable) -> None:
+        """Encode one changed object (the full path of `records.store_changed`)."""
         oid = durable.oid_of(obj)
         key = keys.encode_uint(oid)
-        before = self.read(_RECORDS, key) if durable.has_references(obj) else None
-        data, references = self._encode(obj)
+        collection = builtin_id(type(obj)) != 0
+        before = self.read(_RECORDS, key) if collection or durable.has_references(obj) else None
+        data, references = self._encode(obj, durable.DIRTY)
+        if collection and data == before:  # only entries changed: writers of other entries do not conflict
+            self.overlay.touched.add(oid)
+            durable.stored(obj, _size(obj, data), bool(references))
+            return
         self.overlay.put(_RECORDS, key, data)
         for reference in references:
             if not reference.weak:
@@ -115,9 +129,20 @@ class Flushing(Objects):
         if before is not None:
             self.lifetime.release_references(before)
         self.overlay.touched.add(oid)
-        durable.mark_clean(obj, records.OBJECT_BYTES + 3 * len(data), bool(references))
+        self._learn_type(type(obj))
+        durable.stored(obj, _size(obj, data), bool(references))
 
-    def _encode(self, obj: durable.Durable) -> tuple[bytes, list[codec.Reference]]:
+    def _encode(self, obj: durable.Durable, state: int) -> tuple[bytes, list[codec.Reference]]:
+        """The record of an object, which is clean from here on; `state` is what it is if that fails."""
+        durable.begin_store(obj)
+        try:
+            data = self._encode_values(obj)
+        except BaseException:
+            durable.set_state(obj, state)
+            raise
+        return data, codec.list_references(data) if codec.reference_count(data) else []
+
+    def _encode_values(self, obj: durable.Durable) -> bytes:
         cls = type(obj)
         shape_id = builtin_id(cls)
         if shape_id:
@@ -127,8 +152,7 @@ class Flushing(Objects):
             values = list(durable.fields(obj).values()) if durable.is_wide(obj) else durable.field_values(obj)
             if obj._perdure_weak_:
                 self._wrap_weak(obj, values)
-        data = codec.encode_record(shape_id, values, self.refer)
-        return data, codec.list_references(data) if codec.reference_count(data) else []
+        return codec.encode_record(shape_id, values, self.refer)
 
     def _wrap_weak(self, obj: durable.Durable, values: list[object]) -> None:
         weak = obj._perdure_weak_
@@ -136,6 +160,12 @@ class Flushing(Objects):
         for index, (name, value) in enumerate(durable.fields(obj).items()):
             if weak and name in weak and isinstance(value, durable.Durable):
                 values[index] = Weak(value)
+
+
+def _size(obj: durable.Durable, data: bytes) -> int:
+    """What a stored object costs the cache: a collection also has what it keeps in memory of its entries."""
+    extra = getattr(obj, "_perdure_weight_", 0) if builtin_id(type(obj)) else 0
+    return records.OBJECT_BYTES + 3 * len(data) + cast(int, extra)
 
 
 def _is_typed(cls: type) -> bool:

@@ -74,9 +74,7 @@ class Lifetime:
 
     def collect(self, *, everything: bool = False) -> None:
         """Drop unheld objects, cascading. With `everything`, Python references do not keep them either."""
-        overlays = self._connection.overlays
-        waiting = {oid for overlay in overlays for oid, change in overlay.holders.items() if change < 0}
-        waiting |= self.unheld | self._lost
+        waiting = self._candidates(everything)
         try:
             while waiting:
                 self._lost = set()
@@ -88,6 +86,18 @@ class Lifetime:
                 waiting = self._lost
         finally:
             self._stored = {}
+
+    def _candidates(self, everything: bool) -> set[int]:
+        """Objects that may have to go; those that Python code plainly holds are set apart at C speed."""
+        connection = self._connection
+        losing = {oid for overlay in connection.overlays for oid, change in overlay.holders.items() if change < 0}
+        losing |= self._lost
+        if everything or connection.has_weak():
+            return losing | self.unheld
+        newborn = {oid for oid in losing if connection.is_newborn(oid)}
+        self.unheld |= {oid for oid in newborn if self._pending(oid) == -1}
+        free = set(connection.unheld(self.unheld))
+        return (losing - self.unheld) | free
 
     def _is_garbage(self, oid: int, everything: bool) -> bool:
         if self._pending(oid) >= 0 and oid not in self.unheld:

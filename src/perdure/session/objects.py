@@ -6,7 +6,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from perdure.errors import ObjectError, ReadOnlyError, ReferenceError
+from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.extensions import read_extension
@@ -115,6 +115,10 @@ class Objects(PendingBytes):
         """Remember that a loaded object has weak fields: what they refer to is not held by them."""
         self._weak_holders[id(obj)] = weakref.ref(obj)
 
+    def has_weak(self) -> bool:
+        """Whether loaded objects have weak fields, which hold their targets in Python but not here."""
+        return bool(self._weak_holders)
+
     def is_kept(self, oid: int) -> bool:
         """Whether Python code holds the object, apart from weak fields of loaded objects."""
         if not self.is_held(oid):
@@ -164,17 +168,33 @@ class Objects(PendingBytes):
     def refuse_write(self, obj: durable.Durable) -> NoReturn:
         """Raise the error of a read-only connection."""
         self._check_open()
-        raise ReadOnlyError(
-            f"cannot modify {durable.describe(obj)}: {self.database.name} is open for reading at state {self.state}"
+        raise FrozenObjectError(
+            f"Cannot modify read-only prefix: {self.database.name} ({durable.describe(obj)} at state {self.state})"
         )
+
+    def refuse_create(self, cls: type) -> NoReturn:
+        """Raise the error of a new object in a read-only connection."""
+        self._check_open()
+        raise FrozenObjectError(f"Cannot modify read-only prefix: {self.database.name} takes no new {cls.__qualname__}")
+
+    def abandoned(self, obj: durable.Durable) -> None:
+        """Drop a new object that has an id already: its `__init__` failed."""
+        with self.lock:
+            oid = durable.oid_of(obj)
+            if self.read_pending(_RECORDS, keys.encode_uint(oid)) is not None:
+                self.lifetime.drop(oid)
+            else:
+                self.overlay.created.discard(oid)
+                self.lifetime.hold(oid)
+                self.forget(oid)
 
     def add(self, obj: durable.Durable) -> int:
         """Make a new object part of this database now; returns its id."""
         owner = durable.owner_of(obj)
         if owner is self and durable.oid_of(obj):
             return durable.oid_of(obj)
-        if owner is not None and owner is not self and durable.oid_of(obj):
-            raise ObjectError(f"{durable.describe(obj)} belongs to another connection")
+        if owner is not self and durable.oid_of(obj):
+            raise ObjectError(f"{durable.describe(obj)} belongs to another connection, or one that was closed")
         self._check_open()
         if not self.writable:
             self.refuse_write(obj)

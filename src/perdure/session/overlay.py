@@ -12,16 +12,25 @@ from dataclasses import dataclass, field
 from pyroaring import BitMap
 
 from perdure.kernel import durable, keys
-from perdure.storage import Batch, PostingDelta, spaces
+from perdure.storage import Batch, PostingDelta, merge, spaces
 
-__all__ = ["Overlay", "posting_key"]
+__all__ = ["Overlay", "TAG_LIMIT", "posting_key", "posting_prefix"]
 
 Merge = int | PostingDelta
 
 
+TAG_LIMIT = 400
+"""Longest tag in the key of a posting, in bytes; longer ones are cut and hashed. Objects keep them whole."""
+
+
+def posting_prefix(tag: bytes) -> bytes:
+    """How the keys of a tag's posting begin."""
+    return keys.shorten(tag, TAG_LIMIT)
+
+
 def posting_key(tag: bytes, chunk: int) -> bytes:
     """Key of one chunk of a tag's posting."""
-    return tag + keys.encode_uint(chunk)
+    return posting_prefix(tag) + keys.encode_uint(chunk)
 
 
 @dataclass(slots=True)
@@ -124,7 +133,17 @@ class Overlay:
         batch.puts = self.puts
         merges: dict[int, dict[bytes, Merge]] = {}
         if self.holders:
-            merges[spaces.REFCOUNTS.id] = {keys.encode_uint(oid): change for oid, change in self.holders.items()}
+            # A new object has no counter yet: its value is known, and writing it needs no reading.
+            created = self.created
+            known: dict[bytes, bytes | None] = {}
+            changes: dict[bytes, Merge] = {}
+            for oid, change in self.holders.items():
+                if oid in created:
+                    known[keys.encode_uint(oid)] = merge.counter_bytes(change)
+                else:
+                    changes[keys.encode_uint(oid)] = change
+            batch.puts = {**self.puts, spaces.REFCOUNTS.id: known}
+            merges[spaces.REFCOUNTS.id] = changes
         if self.counters:
             merges[spaces.COUNTERS.id] = {key: change for key, change in self.counters.items() if change}
         if self.postings:

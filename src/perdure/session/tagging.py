@@ -14,7 +14,7 @@ from pyroaring import BitMap
 from perdure.errors import CorruptRecordError
 from perdure.kernel import codec, durable, keys
 from perdure.session.builtin import FIRST_FREE_ID
-from perdure.session.overlay import posting_key
+from perdure.session.overlay import posting_key, posting_prefix
 from perdure.storage import merge, spaces
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ class Tagging:
 
     def pending_objects(self) -> list[durable.Durable]:
         """Objects with buffered tag changes; new ones among them have to be stored."""
-        return [change[0] for change in self._changes]
+        return [
+            obj for obj, *_ in self._changes if durable.state_of(obj) != durable.DEAD and not durable.is_building(obj)
+        ]
 
     def flush(self) -> None:
         """Work buffered changes into the overlay."""
@@ -104,7 +106,12 @@ class Tagging:
         rows: dict[int, Row] = {}
         moves: Moves = {}
         for obj, tags, add, passive in changes:
-            oid = durable.oid_of(obj)
+            if durable.state_of(obj) == durable.DEAD:
+                continue
+            if durable.is_building(obj):  # they take effect when its `__init__` has succeeded
+                self._changes.append((obj, tags, add, passive))
+                continue
+            oid = durable.oid_of(obj) or connection.add(obj)
             row = rows.get(oid)
             if row is None:
                 row = rows[oid] = self.row(oid)
@@ -112,6 +119,8 @@ class Tagging:
                 self._add(row, oid, tags, passive, moves)
             else:
                 self._remove(row, oid, tags, moves)
+            if getattr(type(obj), "_perdure_typed_", None) is False:
+                self._type_late(row, oid, type(obj), moves)
         for tag, moved in moves.items():
             for added in (False, True):
                 oids = [oid for oid, state in moved.items() if state is added]
@@ -135,6 +144,16 @@ class Tagging:
                 moves.setdefault(tag, {})[oid] = False
                 if not passive:
                     self._connection.lifetime.release(oid)
+
+    def _type_late(self, row: Row, oid: int, cls: type[durable.Durable], moves: Moves) -> None:
+        """Give an object of a class without default tags its type tag while it has regular tags."""
+        tag = class_tag(self._connection.catalog.class_id(cls))
+        if all(row.values()):
+            if row.pop(tag, None) is not None:
+                moves.setdefault(tag, {})[oid] = False
+        elif tag not in row:
+            row[tag] = True
+            moves.setdefault(tag, {})[oid] = True
 
     def dropped(self, objects: list[tuple[int, int]]) -> None:
         """Take dropped objects, given as object id and shape id, out of all their postings."""
@@ -163,10 +182,10 @@ class Tagging:
 
     def posting(self, tag: bytes) -> dict[int, BitMap]:
         """Chunk → low bits of the ids of objects with the tag, flushed changes included; empty chunks left out."""
-        prefix = len(tag)
+        prefix = posting_prefix(tag)
         chunks: dict[int, BitMap] = {}
-        for key, value in self._connection.view.scan(_POSTINGS, tag, _after(tag)):
-            chunks[keys.decode_uint(key, prefix)[0]] = merge.posting_value(value)
+        for key, value in self._connection.view.scan(_POSTINGS, prefix, _after(prefix)):
+            chunks[keys.decode_uint(key, len(prefix))[0]] = merge.posting_value(value)
         for overlay in self._connection.overlays:
             for chunk, delta in overlay.postings.get(tag, {}).items():
                 found = chunks.get(chunk)

@@ -11,6 +11,7 @@ from pyroaring import BitMap
 from perdure.errors import PerdureError
 from perdure.kernel import codec, keys
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class
+from perdure.session.overlay import TAG_LIMIT, posting_prefix
 from perdure.session.tagging import class_tag, decode_row
 from perdure.storage import Problem, merge, spaces
 
@@ -104,7 +105,7 @@ class _Check:
                 yield Problem(_TAGS, key, f"object #{oid}: {error}")
                 continue
             for tag, passive in row.items():
-                self._tagged.setdefault(tag, set()).add(oid)
+                self._tagged.setdefault(posting_prefix(tag), set()).add(oid)
                 if not passive:
                     self._holders[oid] += 1
 
@@ -136,7 +137,9 @@ class _Check:
 
 
 def _split(key: bytes) -> tuple[bytes, int]:
-    """Tag and chunk of a posting key: the tag is a tuple key and ends where its tuple does."""
+    """Tag and chunk of a posting key: the tag is a tuple key and ends where its tuple does, or was cut."""
+    if len(key) > TAG_LIMIT:
+        return key[:TAG_LIMIT], _uint_at(key, TAG_LIMIT)[0]
     for end in range(len(key) - 1, 0, -1):
         chunk, position = _uint_at(key, end)
         if position == len(key) and _is_tuple_key(key[:end]):
@@ -164,4 +167,4 @@ def _bitmap(value: bytes) -> BitMap:
 
 
 def _name(tag: bytes) -> str:
-    return repr(cast(Any, keys.decode(tag))[1:])
+    return f"0x{tag.hex()}" if len(tag) >= TAG_LIMIT else repr(cast(Any, keys.decode(tag))[1:])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from perdure.errors import ObjectError
+from perdure.errors import ClosedObjectError, ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
 
 DEAD = -1
@@ -92,13 +93,14 @@ def layout_for(cls: type) -> Layout:
 class _Struct:
     """What the compiled twin keeps in its C struct; the field dict stays free of it."""
 
-    __slots__ = ("layout", "mask", "oid", "owner", "referring", "size", "state", "touched", "volatile")
+    __slots__ = ("building", "layout", "mask", "oid", "owner", "referring", "size", "state", "touched", "volatile")
 
     def __init__(self, cls: type) -> None:
         self.state = NEW
         self.touched = 0
         self.volatile = 0
         self.referring = False
+        self.building = False
         self.size = 0
         self.oid = 0
         self.mask = 0
@@ -118,6 +120,10 @@ class Durable:
         self = object.__new__(cls)
         _set(self, "_perdure_struct_", _Struct(cls))
         return self
+
+    @classmethod
+    def _perdure_bare_(cls) -> Any:
+        return Durable.__new__(cls)
 
     def __getattribute__(self, name: str) -> Any:
         struct: _Struct = _get(self, "_perdure_struct_")
@@ -142,9 +148,10 @@ class Durable:
             load(self)
             _set(self, name, value)
             return
-        mark_dirty(self)
         if type(value) not in _PLAIN:
+            load(self)
             value = self._perdure_convert_(name, value)
+        mark_dirty(self)
         _set(self, name, value)
         struct.mask |= _bit(index)
 
@@ -193,17 +200,45 @@ class DurableType(type):
         return construct(cls, args, kwargs)
 
 
-def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one."""
-    instance = type.__call__(cls, *args, **kwargs)
-    if isinstance(instance, Durable):
-        struct = instance._perdure_struct_
-        if struct.state == NEW and struct.oid == 0:
-            if struct.owner is None:
-                struct.owner = _ambient
-            if struct.owner is not None:
-                struct.owner.created.append(instance)
+def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: Owner | None = None) -> Any:
+    """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one.
+
+    `owner` is one set beforehand. If `__init__` raises, the instance is dead, wherever it was put.
+    """
+    instance: Any = cls.__new__(cls, *args, **kwargs)
+    if not isinstance(instance, cls):
+        return instance
+    struct = instance._perdure_struct_
+    if struct.state != NEW or struct.owner is not None:
+        instance.__init__(*args, **kwargs)
+        return instance
+    struct.owner, struct.building = owner, True
+    try:
+        type(instance).__init__(instance, *args, **kwargs)
+    except BaseException:
+        _abandon(instance)
+        raise
+    struct.building = False
+    if struct.owner is None:
+        struct.owner = _ambient
+        if _ambient is None:
+            return instance
+    if not struct.owner.writable:
+        _abandon(instance)
+        struct.owner.refuse_create(cls)
+    if struct.owner.gate is not None:
+        struct.owner.gate()
+    if struct.oid == 0:
+        struct.owner.created.append(instance)
     return instance
+
+
+def _abandon(obj: Any) -> None:
+    struct = obj._perdure_struct_
+    struct.building = False
+    if struct.oid and struct.owner is not None:
+        struct.owner.abandoned(obj)
+    kill(obj)
 
 
 class Owner:
@@ -216,6 +251,7 @@ class Owner:
         self.created = []
         self.dirty = []
         self.writable = True
+        self.gate = None
         self.cached_bytes = 0
         self.budget = 64 << 20
         return self
@@ -225,6 +261,7 @@ class Owner:
     created: list[Durable]
     dirty: list[Durable]
     writable: bool
+    gate: Any
     cached_bytes: int
     budget: int
 
@@ -234,6 +271,14 @@ class Owner:
 
     def refuse_write(self, obj: Durable) -> None:
         """Raise the error of an owner that does not take writes."""
+        raise NotImplementedError
+
+    def refuse_create(self, cls: type) -> None:
+        """Raise the error of an owner that takes no new objects."""
+        raise NotImplementedError
+
+    def abandoned(self, obj: Durable) -> None:
+        """Forget a new object that has an id already: its `__init__` failed."""
         raise NotImplementedError
 
     def class_of(self, class_id: int) -> type[Durable]:
@@ -248,7 +293,7 @@ class Owner:
         """The object of `oid`: the one in the identity map, or a new ghost of class `cls` put there."""
         found = self.objects.get(oid)
         if found is None:
-            found = Durable.__new__(cls)
+            found = cls._perdure_bare_()
             struct = found._perdure_struct_
             struct.state, struct.oid, struct.owner = GHOST, oid, self
             self.objects[oid] = found
@@ -285,6 +330,10 @@ class Owner:
     def is_held(self, oid: int) -> bool:
         """Whether anything but the identity map holds a Python reference to the object of `oid`."""
         return oid in self.objects and sys.getrefcount(self.objects[oid]) > _MAP_ONLY
+
+    def unheld(self, oids: Iterable[int]) -> list[int]:
+        """Those of `oids` whose objects nothing but the identity map holds, or that are not loaded."""
+        return [oid for oid in oids if not self.is_held(oid)]
 
     def held_more(self, oid: int, count: int) -> bool:
         """Whether more than `count` references to the object exist besides that of the identity map."""
@@ -376,6 +425,21 @@ def mark_clean(obj: Durable, size: int, has_references: bool = True) -> None:
     struct.touched = 1
 
 
+def begin_store(obj: Durable) -> None:
+    """The object is about to be encoded: a change from now on, by another thread, registers it again."""
+    obj._perdure_struct_.state = CLEAN
+
+
+def stored(obj: Durable, size: int, has_references: bool = True) -> None:
+    """The object was encoded; `size` is what it costs the cache, in bytes. See `begin_store`."""
+    struct = obj._perdure_struct_
+    assert struct.owner is not None
+    struct.referring = has_references
+    struct.owner.cached_bytes += size - struct.size
+    struct.size = size
+    struct.touched = 1
+
+
 def has_references(obj: Durable) -> bool:
     """Whether the stored record of the object refers to others."""
     return obj._perdure_struct_.referring
@@ -394,11 +458,15 @@ def mark_dirty(obj: Durable) -> None:
     struct = obj._perdure_struct_
     if struct.state > CLEAN:
         return
+    if struct.owner is None and struct.state == GHOST:
+        raise ClosedObjectError(describe(obj) + " is no longer accessible: its database was closed")
     load(obj)
+    owner = struct.owner
+    assert owner is not None
+    if owner.gate is not None:
+        owner.gate()
+        load(obj)
     if struct.state == CLEAN:
-        owner = struct.owner
-        if owner is None:
-            raise ObjectError(describe(obj) + " is no longer accessible: its database was closed")
         if not owner.writable:
             owner.refuse_write(obj)
         owner.dirty.append(obj)
@@ -427,6 +495,11 @@ def state_of(obj: Durable) -> int:
 def set_state(obj: Durable, state: int) -> None:
     """Set the state without any other effect (for owners only)."""
     obj._perdure_struct_.state = state
+
+
+def is_building(obj: Durable) -> bool:
+    """Whether the `__init__` of the object is running."""
+    return obj._perdure_struct_.building
 
 
 def oid_of(obj: Durable) -> int:
