@@ -1,0 +1,53 @@
+"""When elements are equal: plain values and collections by content, every other durable object by identity."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import Any, ContextManager
+
+from perdure.kernel import durable
+
+__all__ = ["equal", "first_difference", "guard", "register_content"]
+
+_by_content: set[type] = set()
+_unowned = contextlib.nullcontext()
+
+
+def register_content(kind: type) -> type:
+    """Class decorator: instances of `kind` compare by content where they are elements."""
+    _by_content.add(kind)
+    return kind
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two elements are the same element.
+
+    >>> equal((1, 2), (1.0, 2))
+    True
+    """
+    if one is other:
+        return True
+    if type(one) is tuple and type(other) is tuple:
+        return len(one) == len(other) and all(map(equal, one, other))
+    if _compares_by_identity(one) or _compares_by_identity(other):
+        return False
+    return bool(one == other)
+
+
+def _compares_by_identity(value: object) -> bool:
+    return isinstance(value, durable.Durable) and type(value) not in _by_content
+
+
+def first_difference(one: Iterable[Any], other: Iterable[Any]) -> tuple[Any, Any] | None:
+    """The first two elements that differ, or None when one sequence starts with the other."""
+    for left, right in zip(one, other, strict=False):
+        if not equal(left, right):
+            return left, right
+    return None
+
+
+def guard(obj: durable.Durable) -> ContextManager[Any]:
+    """The lock under which `obj` may change: its owner's; none for a new object without one."""
+    owner = durable.owner_of(obj)
+    return _unowned if owner is None else owner.lock

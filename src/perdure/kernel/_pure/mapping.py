@@ -1,0 +1,139 @@
+"""Pure-Python twin of `kernel/mapping.pyx`: mappings and sets with a dictionary in front, by the same rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perdure.kernel._pure import durable
+from perdure.kernel._pure.durable import CLEAN, GHOST, Durable
+
+NEW = 0
+KEPT = 1
+DELETED = 2
+MOVED = 3
+
+_PLAIN = frozenset({int, str, float, type(None), bool, bytes})
+_QUICK = frozenset({int, str, bytes})
+_ABSENT = object()
+_weak_type: type | None = None
+
+
+def set_weak_type(kind: type | None) -> None:
+    """Values of type `kind` are read as their `target`."""
+    global _weak_type
+    _weak_type = kind
+
+
+class HotMapping(Durable):
+    """What dict and set share."""
+
+    __slots__ = (
+        "_perdure_complete_",
+        "_perdure_count_",
+        "_perdure_hot_",
+        "_perdure_last_",
+        "_perdure_pending_",
+        "_perdure_special_",
+        "_perdure_weight_",
+    )
+
+    _perdure_hot_: dict[Any, Any] | None
+    _perdure_pending_: dict[Any, int] | None
+    _perdure_count_: int
+    _perdure_weight_: int
+    _perdure_last_: int
+    _perdure_complete_: bool
+    _perdure_special_: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = Durable.__new__(cls)
+        self._perdure_count_ = self._perdure_last_ = 0
+        HotMapping._perdure_forget_(self)
+        return self
+
+    @classmethod
+    def _perdure_bare_(cls) -> Any:
+        return HotMapping.__new__(cls)
+
+    def _perdure_place_(self, key: Any, value: Any) -> bool:
+        if durable.state_of(self) <= CLEAN or type(key) not in _QUICK:
+            return False
+        hot, pending = self._perdure_hot_, self._perdure_pending_
+        assert hot is not None
+        if pending is not None:
+            status = pending.get(key)
+            if status is None or status == DELETED:
+                if not self._perdure_complete_:
+                    return False
+                if status == DELETED:
+                    del pending[key]
+                    pending[key] = MOVED
+                else:
+                    pending[key] = KEPT if key in hot else NEW
+                self._perdure_count_ += pending[key] != KEPT
+        hot[key] = value
+        return True
+
+    def __len__(self) -> int:
+        durable.load(self)
+        assert self._perdure_hot_ is not None
+        return len(self._perdure_hot_) if self._perdure_pending_ is None else self._perdure_count_
+
+    def __contains__(self, key: object) -> bool:
+        durable.load(self)
+        assert self._perdure_hot_ is not None
+        if type(key) in _QUICK and key in self._perdure_hot_:
+            return True
+        return bool(self._perdure_has_(key))  # type: ignore[attr-defined]
+
+    def _perdure_forget_(self) -> None:
+        self._perdure_hot_ = None
+        self._perdure_pending_ = None
+        self._perdure_complete_ = False
+        self._perdure_special_ = False
+        self._perdure_weight_ = 0
+
+
+class HotDict(HotMapping):
+    """A mapping."""
+
+    __slots__ = ()
+
+    def _perdure_look_(self, key: Any) -> Any:
+        if type(key) in _QUICK and durable.state_of(self) > GHOST:
+            assert self._perdure_hot_ is not None
+            found = self._perdure_hot_.get(key, _ABSENT)
+            return _ABSENT if type(found) is _weak_type else found
+        return _ABSENT
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self._perdure_look_(key)
+        return self._perdure_find_(key) if found is _ABSENT else found  # type: ignore[attr-defined]
+
+    def get(self, key: Any, default: Any = None, /) -> Any:
+        """The value of `key`, or `default`."""
+        found = self._perdure_look_(key)
+        return self._perdure_get_(key, default) if found is _ABSENT else found  # type: ignore[attr-defined]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if type(value) not in _PLAIN and not isinstance(value, Durable):
+            value = self._perdure_convert_("", value)
+            if type(value) is _weak_type:
+                self._perdure_put_(key, value)  # type: ignore[attr-defined]
+                return
+        if not self._perdure_place_(key, value):
+            self._perdure_put_(key, value)  # type: ignore[attr-defined]
+
+    def __delitem__(self, key: Any) -> None:
+        self._perdure_delete_(key)  # type: ignore[attr-defined]
+
+
+class HotSet(HotMapping):
+    """A set: a mapping of its elements to None."""
+
+    __slots__ = ()
+
+    def add(self, element: Any) -> None:
+        """Add an element; nothing happens when it is there."""
+        if not self._perdure_place_(element, None):
+            self._perdure_put_(element, None)  # type: ignore[attr-defined]

@@ -1,0 +1,191 @@
+"""Pure-Python twin of `kernel/sequence.pyx`: sequences as trees of pages, by the same rules."""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel._pure import durable
+from perdure.kernel._pure.durable import CLEAN, Durable
+
+LEAF = 256
+
+_PLAIN = frozenset({int, str, float, type(None), bool, bytes})
+_weak_type: type | None = None
+
+
+def set_weak_type(kind: type | None) -> None:
+    """Elements of type `kind` are read as their `target`."""
+    global _weak_type
+    _weak_type = kind
+
+
+def _unwrap(value: Any) -> Any:
+    return value.target if type(value) is _weak_type else value
+
+
+def _is_plain(value: object) -> bool:
+    return type(value) in _PLAIN or isinstance(value, Durable)
+
+
+def convert_all(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[Any]:
+    """A list of `values`, each plain one as it is and every other one through `convert`."""
+    return [value if _is_plain(value) else convert(value) for value in list(values)]
+
+
+def read_items(items: Any, start: int, stop: int) -> Any:
+    """A copy of a part of a leaf's items, weak ones as their targets."""
+    if type(items) is not list:
+        return items[start:stop]
+    return [_unwrap(value) for value in items[start:stop]]
+
+
+def find_equal(items: list[Any], value: object, equal: Callable[[Any, Any], bool]) -> int:
+    """The first place in `items` of what equals `value`, or -1; `equal(item, value)` judges all but plain pairs."""
+    simple = type(value) in _PLAIN
+    for index, item in enumerate(items):
+        item = _unwrap(item)
+        if simple and type(item) in _PLAIN:
+            if item is value or item == value:
+                return index
+        elif equal(item, value):
+            return index
+    return -1
+
+
+class Node(Durable):
+    """A leaf or branch of the tree."""
+
+    __slots__ = ("_perdure_ends_", "_perdure_items_")
+
+    _perdure_items_: Any
+    _perdure_ends_: list[int] | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = Durable.__new__(cls)
+        self._perdure_blank_()
+        return self
+
+    @classmethod
+    def _perdure_bare_(cls) -> Any:
+        return Node.__new__(cls)
+
+    def _perdure_blank_(self) -> None:
+        self._perdure_items_ = None
+        self._perdure_ends_ = None
+
+    def _perdure_set_(self, items: Any, ends: list[int] | None) -> None:
+        self._perdure_items_ = items
+        self._perdure_ends_ = ends
+
+
+class HotSequence(Node):
+    """The root of a sequence, with the reading that its subclasses share."""
+
+    __slots__ = ("_perdure_length_", "_perdure_tail_", "_perdure_version_")
+
+    _perdure_length_: int
+    _perdure_version_: int
+    _perdure_tail_: Node | None
+
+    def _perdure_blank_(self) -> None:
+        super()._perdure_blank_()
+        self._perdure_length_ = 0
+        self._perdure_version_ = 0
+        self._perdure_tail_ = None
+
+    def _perdure_set_(self, items: Any, ends: list[int] | None) -> None:
+        self._perdure_length_ = 0 if ends is None else ends[-1]
+        self._perdure_items_ = items
+        self._perdure_ends_ = ends
+        self._perdure_tail_ = None
+        self._perdure_version_ += 1
+
+    def _perdure_find_(self, index: int) -> tuple[Node, int]:
+        durable.load(self)
+        node: Node = self
+        while node._perdure_ends_ is not None:
+            ends = node._perdure_ends_
+            place = bisect_right(ends, index, 0, len(ends) - 1)
+            if place:
+                index -= ends[place - 1]
+            node = node._perdure_items_[place]
+            durable.load(node)
+        if index >= len(node._perdure_items_):
+            raise CorruptRecordError(
+                f"damaged page #{durable.oid_of(node)}: it has fewer elements than its list counts"
+            )
+        return node, index
+
+    def __len__(self) -> int:
+        durable.load(self)
+        return self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._perdure_slice_(index)  # type: ignore[attr-defined]
+        if not hasattr(index, "__index__"):
+            raise TypeError(f"{type(self).__name__} indices must be integers or slices, not {type(index).__name__}")
+        place = operator.index(index)
+        length = len(self)
+        if place < 0:
+            place += length
+        if not 0 <= place < length:
+            raise IndexError(f"{type(self).__name__} index out of range")
+        node, place = self._perdure_find_(place)
+        return _unwrap(node._perdure_items_[place])
+
+    def __iter__(self) -> Iterator[Any]:
+        durable.load(self)
+        return self._perdure_steps_()
+
+    def _perdure_steps_(self) -> Iterator[Any]:
+        index = 0
+        node: Node | None = None
+        while True:
+            if node is None or self._perdure_version_ != version or offset >= len(items) or (
+                items is not node._perdure_items_
+            ):
+                if index >= len(self):
+                    return
+                node, offset = self._perdure_find_(index)
+                if offset == 0 and node is not self:
+                    self._perdure_ahead_(index)  # type: ignore[attr-defined]
+                    if index >= len(self):
+                        return
+                    node, offset = self._perdure_find_(index)
+                items, version = node._perdure_items_, self._perdure_version_
+            value = items[offset]
+            offset += 1
+            index += 1
+            yield _unwrap(value)
+
+    def _perdure_forget_(self) -> None:
+        self._perdure_items_ = None
+        self._perdure_ends_ = None
+        self._perdure_tail_ = None
+        self._perdure_version_ += 1
+
+
+class HotList(HotSequence):
+    """A sequence with writing."""
+
+    __slots__ = ()
+
+    def append(self, value: Any) -> None:
+        """Add an element at the end."""
+        if not _is_plain(value):
+            value = self._perdure_convert_("", value)
+        if durable.state_of(self) > CLEAN and self._perdure_ends_ is None:
+            self._perdure_items_.append(value)
+        else:
+            self._perdure_append_(value)  # type: ignore[attr-defined]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._perdure_assign_(index, value)  # type: ignore[attr-defined]
+
+    def __delitem__(self, index: Any) -> None:
+        self._perdure_delete_(index)  # type: ignore[attr-defined]

@@ -1,0 +1,142 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Mappings and sets with a dictionary in front: what every hot read and write of theirs runs through.
+
+`_perdure_hot_` holds entries in memory: all of them when `_perdure_complete_`. While the record holds the entries
+itself, `_perdure_pending_` is None. Later it maps the keys changed since the last flush to what is stored of them:
+NEW (nothing), KEPT (an entry, overwritten), DELETED (an entry, to be deleted), MOVED (an entry, deleted and put
+again, so that it goes to the end). All but the deleted ones are in the hot dictionary.
+
+The fast paths here run without a switch of threads and need no lock (a mapping being stored is clean already, so
+that another thread's change takes the slow path, which waits for the lock): they are for keys of str, int and bytes, whose hash and equality run no Python code.
+"""
+
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject
+
+from perdure.kernel._plain cimport is_plain
+from perdure.kernel.durable cimport ensure_loaded
+
+cdef enum:
+    _CLEAN = 1
+    _GHOST = 0
+
+NEW = 0
+KEPT = 1
+DELETED = 2
+MOVED = 3
+
+cdef object _NEW = NEW
+cdef object _KEPT = KEPT
+cdef object _DELETED = DELETED
+cdef object _MOVED = MOVED
+cdef object weak_type = None
+
+
+def set_weak_type(kind):
+    """Values of type `kind` are read as their `target`."""
+    global weak_type
+    weak_type = kind
+
+
+cdef inline bint is_quick(object key):
+    cdef object kind = type(key)
+    return kind is str or kind is int or kind is bytes
+
+
+cdef class HotMapping(Durable):
+    """What dict and set share.
+
+    `_perdure_count_` is the number of entries when the record does not hold them, `_perdure_weight_` an estimate of
+    the hot dictionary's bytes, `_perdure_last_` the number of the last order page (-1: not known), and
+    `_perdure_special_` tells that a hot key or value needs unwrapping. A subclass has `_perdure_has_(key)`,
+    which looks further when the hot dictionary does not answer.
+    """
+
+    cdef int place(self, object key, object value) except -1:
+        """Write where no lock, conversion or reading is needed; 0 when one is."""
+        cdef PyObject* status
+        if self.state <= _CLEAN or not is_quick(key):
+            return 0
+        if self._perdure_pending_ is None:
+            self._perdure_hot_[key] = value
+            return 1
+        status = PyDict_GetItemWithError(self._perdure_pending_, key)
+        if status != NULL and <object>status is not _DELETED:
+            self._perdure_hot_[key] = value
+            return 1
+        if not self._perdure_complete_:
+            return 0
+        if status != NULL:
+            del self._perdure_pending_[key]
+            self._perdure_pending_[key] = _MOVED
+            self._perdure_count_ += 1
+        elif key in self._perdure_hot_:
+            self._perdure_pending_[key] = _KEPT
+        else:
+            self._perdure_pending_[key] = _NEW
+            self._perdure_count_ += 1
+        self._perdure_hot_[key] = value
+        return 1
+
+    def __len__(self):
+        ensure_loaded(self)
+        return len(self._perdure_hot_) if self._perdure_pending_ is None else self._perdure_count_
+
+    def __contains__(self, key):
+        ensure_loaded(self)
+        if is_quick(key) and PyDict_GetItemWithError(self._perdure_hot_, key) != NULL:
+            return True
+        return self._perdure_has_(key)
+
+    def _perdure_forget_(self):
+        self._perdure_hot_ = None
+        self._perdure_pending_ = None
+        self._perdure_complete_ = False
+        self._perdure_special_ = False
+        self._perdure_weight_ = 0
+
+
+cdef class HotDict(HotMapping):
+    """A mapping. Its subclass has `_perdure_convert_`, and for what is not hot or not quick `_perdure_find_(key)`,
+    `_perdure_get_(key, default)`, `_perdure_put_(key, value)` and `_perdure_delete_(key)`.
+    """
+
+    def __getitem__(self, key):
+        cdef PyObject* found
+        if self.state > _GHOST and is_quick(key):
+            found = PyDict_GetItemWithError(self._perdure_hot_, key)
+            if found != NULL and type(<object>found) is not weak_type:
+                self.touched = 1
+                return <object>found
+        return self._perdure_find_(key)
+
+    def get(self, key, default=None, /):
+        """The value of `key`, or `default`."""
+        cdef PyObject* found
+        if self.state > _GHOST and is_quick(key):
+            found = PyDict_GetItemWithError(self._perdure_hot_, key)
+            if found != NULL and type(<object>found) is not weak_type:
+                self.touched = 1
+                return <object>found
+        return self._perdure_get_(key, default)
+
+    def __setitem__(self, key, value):
+        if not is_plain(value):
+            value = self._perdure_convert_("", value)
+            if type(value) is weak_type:
+                self._perdure_put_(key, value)
+                return
+        if not self.place(key, value):
+            self._perdure_put_(key, value)
+
+    def __delitem__(self, key):
+        self._perdure_delete_(key)
+
+
+cdef class HotSet(HotMapping):
+    """A set: a mapping of its elements to None. Its subclass has `_perdure_put_(key, None)`."""
+
+    def add(self, element):
+        """Add an element; nothing happens when it is there."""
+        if not self.place(element, None):
+            self._perdure_put_(element, None)

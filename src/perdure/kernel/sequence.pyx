@@ -1,0 +1,276 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Sequences as trees of pages: what every read, append and step of an iteration runs through.
+
+A node is a leaf (`_perdure_ends_` is None, `_perdure_items_` are elements) or a branch (its items are child nodes,
+its ends the number of elements up to and including each child). The sequence itself is the root; a small one is a
+leaf. Appends go to the last leaf without touching the branches above it: their last ends lag behind the root's
+`_perdure_length_`, equally far, until the tree changes shape or is stored.
+
+The fast paths here run without a switch of threads and need no lock: a node being stored is clean already, so that
+another thread's change takes the slow path, which waits for the lock.
+"""
+
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from perdure.kernel._plain cimport is_plain
+from perdure.kernel.durable cimport ensure_loaded
+
+from perdure.errors import CorruptRecordError
+
+cdef extern from "Python.h":
+    bint PyList_CheckExact(object)
+    bint PyLong_CheckExact(object)
+    Py_ssize_t PyLong_AsSsize_t(object) except? -1
+    Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
+    bint PyIndex_Check(object)
+    int PyObject_RichCompareBool(object, object, int) except -1
+    int Py_EQ
+
+cdef enum:
+    _GHOST = 0
+    _CLEAN = 1
+    _LEAF = 256
+
+LEAF = _LEAF
+"""Elements in a full page of a list or tuple."""
+
+cdef object weak_type = None
+
+
+def set_weak_type(kind):
+    """Elements of type `kind` are read as their `target`."""
+    global weak_type
+    weak_type = kind
+
+
+def convert_all(values, convert):
+    """A list of `values`, each plain one as it is and every other one through `convert`."""
+    cdef list found = list(values)
+    cdef Py_ssize_t index
+    for index in range(PyList_GET_SIZE(found)):
+        value = <object>PyList_GET_ITEM(found, index)
+        if not is_plain(value):
+            found[index] = convert(value)
+    return found
+
+
+def read_items(items, Py_ssize_t start, Py_ssize_t stop):
+    """A copy of a part of a leaf's items, weak ones as their targets."""
+    if not PyList_CheckExact(items):
+        return items[start:stop]
+    cdef list found = (<list>items)[start:stop]
+    cdef Py_ssize_t index
+    for index in range(PyList_GET_SIZE(found)):
+        value = <object>PyList_GET_ITEM(found, index)
+        if type(value) is weak_type:
+            found[index] = value.target
+    return found
+
+
+def find_equal(list items, value, equal):
+    """The first place in `items` of what equals `value`, or -1; `equal(item, value)` judges all but plain pairs."""
+    cdef Py_ssize_t index = 0
+    cdef bint simple = is_simple(value)
+    while index < PyList_GET_SIZE(items):
+        item = <object>PyList_GET_ITEM(items, index)
+        if type(item) is weak_type:
+            item = item.target
+        if simple and is_simple(item):
+            if PyObject_RichCompareBool(item, value, Py_EQ):
+                return index
+        elif equal(item, value):
+            return index
+        index += 1
+    return -1
+
+
+cdef inline bint is_simple(object value):
+    return is_plain(value) and not isinstance(value, Durable)
+
+
+cdef inline Py_ssize_t as_index(object sequence, object index) except? -1:
+    if PyIndex_Check(index):
+        return PyNumber_AsSsize_t(index, IndexError)
+    raise TypeError(f"{type(sequence).__name__} indices must be integers or slices, not {type(index).__name__}")
+
+
+cdef class Node(Durable):
+    """A leaf or branch of the tree; see the module."""
+
+    def _perdure_set_(self, items, list ends):
+        """Change items and ends in one step, as other threads see it."""
+        self._perdure_items_ = items
+        self._perdure_ends_ = ends
+
+
+cdef class HotSequence(Node):
+    """The root of a sequence, with the reading that its subclasses share.
+
+    A subclass has `_perdure_slice_(slice)`, and `_perdure_ahead_(index)`, which is told of each leaf that an
+    iteration enters, before it is read.
+    """
+
+    cdef Node locate(self, Py_ssize_t index, Py_ssize_t* offset):
+        """The leaf of the element at `index`, and its place there; the root must be loaded, the index valid."""
+        cdef Node node = self
+        cdef Py_ssize_t low, high, middle
+        while node._perdure_ends_ is not None:
+            low, high = 0, PyList_GET_SIZE(node._perdure_ends_) - 1
+            while low < high:
+                middle = (low + high) >> 1
+                if PyLong_AsSsize_t(<object>PyList_GET_ITEM(node._perdure_ends_, middle)) > index:
+                    high = middle
+                else:
+                    low = middle + 1
+            if low:
+                index -= PyLong_AsSsize_t(<object>PyList_GET_ITEM(node._perdure_ends_, low - 1))
+            node = <Node>(<list>node._perdure_items_)[low]
+            ensure_loaded(node)
+        if index >= len(node._perdure_items_):
+            raise CorruptRecordError(f"damaged page #{node.oid}: it has fewer elements than its list counts")
+        offset[0] = index
+        return node
+
+    def _perdure_set_(self, items, list ends):
+        """The same; what was remembered about the shape of the tree is forgotten."""
+        self._perdure_length_ = 0 if ends is None else ends[len(ends) - 1]
+        self._perdure_items_ = items
+        self._perdure_ends_ = ends
+        self._perdure_tail_ = None
+        self._perdure_version_ += 1
+
+    def _perdure_find_(self, Py_ssize_t index):
+        """The leaf of the element at `index` and its place there."""
+        cdef Py_ssize_t offset
+        ensure_loaded(self)
+        cdef Node node = self.locate(index, &offset)
+        return node, offset
+
+    def __len__(self):
+        ensure_loaded(self)
+        return self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
+
+    def __getitem__(self, index):
+        cdef Py_ssize_t place, length
+        cdef object value
+        cdef Node node
+        if isinstance(index, slice):
+            return self._perdure_slice_(index)
+        ensure_loaded(self)
+        place = as_index(self, index)
+        if self._perdure_ends_ is None:
+            node = self
+            length = len(node._perdure_items_)
+            if place < 0:
+                place += length
+            if not 0 <= place < length:
+                raise IndexError(f"{type(self).__name__} index out of range")
+        else:
+            if place < 0:
+                place += self._perdure_length_
+            if not 0 <= place < self._perdure_length_:
+                raise IndexError(f"{type(self).__name__} index out of range")
+            node = self.locate(place, &place)
+        if not PyList_CheckExact(node._perdure_items_):
+            return node._perdure_items_[place]
+        value = <object>PyList_GET_ITEM(node._perdure_items_, place)
+        return value.target if type(value) is weak_type else value
+
+    def __iter__(self):
+        cdef SequenceIterator iterator = SequenceIterator()
+        ensure_loaded(self)
+        iterator.sequence = self
+        return iterator
+
+    def _perdure_forget_(self):
+        self._perdure_items_ = None
+        self._perdure_ends_ = None
+        self._perdure_tail_ = None
+        self._perdure_version_ += 1
+
+
+cdef class HotList(HotSequence):
+    """A sequence with writing.
+
+    Its subclass has `_perdure_convert_`, `_perdure_append_(value)`, `_perdure_assign_(index or slice, value)` and
+    `_perdure_delete_(index or slice)`.
+    """
+
+    def append(self, value):
+        """Add an element at the end."""
+        cdef Node tail
+        if not is_plain(value):
+            value = self._perdure_convert_("", value)
+        if self.state > _CLEAN:
+            if self._perdure_ends_ is None:
+                (<list>self._perdure_items_).append(value)
+                return
+            tail = self._perdure_tail_
+            if (
+                tail is not None and tail.state > _CLEAN
+                and PyList_GET_SIZE(<list>tail._perdure_items_) < _LEAF
+            ):
+                (<list>tail._perdure_items_).append(value)
+                self._perdure_length_ += 1
+                return
+        self._perdure_append_(value)
+
+    def __setitem__(self, index, value):
+        cdef Py_ssize_t place
+        if (
+            self.state > _CLEAN and self._perdure_ends_ is None
+            and PyLong_CheckExact(index) and is_plain(value)
+        ):
+            place = PyNumber_AsSsize_t(index, IndexError)
+            if 0 <= place < PyList_GET_SIZE(<list>self._perdure_items_):
+                (<list>self._perdure_items_)[place] = value
+                return
+        self._perdure_assign_(index, value)
+
+    def __delitem__(self, index):
+        self._perdure_delete_(index)
+
+
+cdef class SequenceIterator:
+    """Steps through a sequence by index, as a list's iterator does: it sees what is appended meanwhile."""
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef object value
+        if self.sequence is None:
+            raise StopIteration
+        if (
+            self.node is None or self.version != self.sequence._perdure_version_
+            or self.items is not self.node._perdure_items_ or self.offset >= PyList_GET_SIZE(self.items)
+        ) and not self.advance():
+            self.sequence = None
+            raise StopIteration
+        value = <object>PyList_GET_ITEM(self.items, self.offset)
+        self.offset += 1
+        self.index += 1
+        return value.target if type(value) is weak_type else value
+
+    cdef bint advance(self) except -1:
+        """Go to the leaf of the present index; False at the end."""
+        cdef HotSequence sequence = self.sequence
+        if self.index >= len(sequence):
+            return False
+        if sequence._perdure_ends_ is None:
+            self.node = sequence
+            self.offset = self.index
+        else:
+            self.node = sequence.locate(self.index, &self.offset)
+            if self.offset == 0:
+                sequence._perdure_ahead_(self.index)
+                if self.index >= len(sequence):
+                    return False
+                self.node = sequence.locate(self.index, &self.offset)
+        self.items = self.node._perdure_items_
+        self.version = sequence._perdure_version_
+        if not PyList_CheckExact(self.items):
+            raise TypeError("not a list page")
+        return True
+
+    def __length_hint__(self):
+        return 0 if self.sequence is None else max(0, len(self.sequence) - self.index)
