@@ -35,3 +35,12 @@ def store_new(
     created: set[int],
     refer: Callable[[object], Any],
 ) -> None: ...
+def store_changed(
+    owner: Owner,
+    changed: list[Durable],
+    types: dict[type, tuple[dict[int, Shape], list[int] | None]],
+    records: dict[bytes, bytes | None],
+    holders: dict[int, int],
+    touched: set[int],
+    refer: Callable[[object], Any],
+) -> None: ...

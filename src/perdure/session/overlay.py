@@ -125,7 +125,7 @@ class Overlay:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
-        return not (self.puts or self.holders or self.counters or self.postings)
+        return not (any(self.puts.values()) or self.holders or self.counters or self.postings)
 
     def to_batch(self, base: int) -> Batch:
         """The writes as a storage batch on state `base`."""

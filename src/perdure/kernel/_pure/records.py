@@ -83,3 +83,20 @@ def store_new(
     while fresh:
         owner.store_one(fresh[-1])
         fresh.pop()
+
+
+def store_changed(
+    owner: Any,
+    changed: list[durable.Durable],
+    types: dict[type, Any],
+    records: dict[bytes, bytes | None],
+    holders: dict[int, int],
+    touched: set[int],
+    refer: Callable[[object], Any],
+) -> None:
+    """Encode the changed objects of `changed` from the last to the first, taking each from the list when it is done."""
+    del types, records, holders, touched, refer
+    while changed:
+        if durable.state_of(changed[-1]) == durable.DIRTY:
+            owner.store_changed_one(changed[-1])
+        changed.pop()
