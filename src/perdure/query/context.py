@@ -57,7 +57,7 @@ def identified(obj: durable.Durable) -> tuple[Connection, int]:
     oid = durable.oid_of(obj)
     if oid:
         return connection, oid
-    if durable.owner_of(obj) is None and isinstance(type(obj), durable.DurableType):
+    if durable.is_building(obj):
         raise ObjectError(
             f"{durable.describe(obj)} has no identity (UUID) before its __init__ ends; use materialized(self) there"
         )

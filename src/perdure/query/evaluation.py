@@ -28,12 +28,13 @@ from perdure.query.expression import (
     TheObject,
 )
 from perdure.query.labels import class_ids, class_key
-from perdure.session import Connection, class_tag
+from perdure.session import Connection, by_chunk, class_tag
 
-__all__ = ["Evaluation", "Leaf", "Plan", "chunked", "make_plan", "planner"]
+__all__ = ["Evaluation", "Leaf", "Plan", "make_plan", "planner"]
 
 _NONE = BitMap()
 _KEPT = 512
+_ORPHANS = "orphans"
 
 
 class Plan:
@@ -190,6 +191,14 @@ class Evaluation:
             self.keep(key, found)
         return found
 
+    def orphans(self) -> Leaf:
+        """Objects that lost their last holder: types do not find them any more."""
+        found: Leaf | None = self.kept.get(_ORPHANS)
+        if found is None:
+            found = Leaf(by_chunk(self.connection.lifetime.orphans()))
+            self.keep(_ORPHANS, found)
+        return found
+
     def keep(self, key: object, found: Any) -> None:
         """Remember a posting or result until the connection sees a change."""
         if len(self.kept) >= _KEPT:
@@ -206,19 +215,6 @@ def _kept_for(connection: Connection) -> dict[object, Any]:
         found = (connection.generation, {})
         _caches[connection] = found
     return found[1]
-
-
-def chunked(oids: Iterable[int]) -> dict[int, BitMap]:
-    """Object ids as bitmaps by chunk."""
-    lows: dict[int, list[int]] = {}
-    for oid in oids:
-        chunk = oid >> 16
-        found = lows.get(chunk)
-        if found is None:
-            lows[chunk] = [oid & 0xFFFF]
-        else:
-            found.append(oid & 0xFFFF)
-    return {chunk: BitMap(found) for chunk, found in lows.items()}
 
 
 @singledispatch
@@ -250,7 +246,9 @@ def _class_tagged(node: ClassTagged, evaluation: Evaluation) -> Plan:
 @planner(OfType)
 def _of_type(node: OfType, evaluation: Evaluation) -> Plan:
     family = evaluation.connection.catalog.family(node.cls)
-    return _any([evaluation.posting(class_tag(class_id)) for class_id in family])
+    found = _any([evaluation.posting(class_tag(class_id)) for class_id in family])
+    orphans = evaluation.orphans()
+    return Common([found], [orphans]) if orphans.weight else found
 
 
 @planner(TheObject)
@@ -258,7 +256,7 @@ def _the_object(node: TheObject, evaluation: Evaluation) -> Plan:
     connection = evaluation.connection
     if node.database != connection.database.uuid or not connection.contains(node.oid):
         return NOTHING
-    return Leaf(chunked([node.oid]))
+    return Leaf(by_chunk([node.oid]))
 
 
 @planner(And)

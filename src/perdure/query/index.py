@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from perdure.errors import ObjectError, QueryError
@@ -68,11 +68,12 @@ class Index(durable.Durable):
         if changes is None:
             changes = self._perdure_changes_ = []
         changes.append((encoded, member, added))
+        durable.mark_dirty(self)  # again: another thread may have flushed since
 
     def _join(self, owner: Any, other: Any, member: durable.Durable) -> None:
         """Bring index and member to one connection; the rare case that they are not on one yet."""
         if other is None:
-            if isinstance(type(member), durable.DurableType):
+            if durable.is_building(member):
                 raise ObjectError(
                     f"{durable.describe(member)} cannot be indexed before its __init__ ends; "
                     "use materialized(self) there"
@@ -163,8 +164,9 @@ class Index(durable.Durable):
     def _perdure_store_(self) -> list[object]:
         changes = self._perdure_changes_
         if changes:
-            entries.apply_changes(durable.owner_of(self), durable.oid_of(self), changes)
-            self._perdure_changes_ = None
+            taken = len(changes)
+            entries.apply_changes(durable.owner_of(self), durable.oid_of(self), changes[:taken])
+            del changes[:taken]
         return [self._perdure_kind_]
 
     def _perdure_restore_(self, values: list[Any]) -> None:
@@ -173,6 +175,10 @@ class Index(durable.Durable):
 
     def _perdure_forget_(self) -> None:
         self._perdure_changes_ = None
+
+    @staticmethod
+    def _perdure_held_(connection: Connection, oid: int) -> Iterable[int]:
+        return (member for _, member in entries.pairs(connection, oid))
 
     @staticmethod
     def _perdure_dropped_(connection: Connection, oid: int) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "TEXT",
     "Tag",
     "as_tag",
+    "is_type_key",
     "known_target",
     "read_key",
     "register_label",
@@ -150,6 +151,11 @@ def register_target(kind: type, target: Callable[[Any], tuple[int, int]]) -> Non
 def register_reader(kind: int, read: Callable[[Connection, tuple[Any, ...]], object]) -> None:
     """Say how the parts of a key of `kind` become the value that the user knows."""
     _readers[kind] = read
+
+
+def is_type_key(key: bytes) -> bool:
+    """Whether the key is a type tag, which objects have by themselves."""
+    return keys.decode_one(key)[0] == 0
 
 
 def read_key(connection: Connection, key: bytes) -> object:

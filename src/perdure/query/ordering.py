@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import singledispatch
 from itertools import islice
 
-from perdure.query.evaluation import Evaluation, Leaf, Plan, chunked, planner
+from perdure.query.evaluation import Evaluation, Leaf, Plan, planner
 from perdure.query.expression import Node, Sliced
+from perdure.session import by_chunk
 
 __all__ = ["count", "ids"]
 
@@ -46,4 +47,4 @@ def _sliced_count(node: Sliced, evaluation: Evaluation) -> int:
 
 @planner(Sliced)
 def _sliced_plan(node: Sliced, evaluation: Evaluation) -> Plan:
-    return Leaf(chunked(ids(node, evaluation)))
+    return Leaf(by_chunk(list(ids(node, evaluation))))

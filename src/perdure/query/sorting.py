@@ -11,11 +11,11 @@ from typing import cast
 from pyroaring import BitMap
 
 from perdure.query import entries
-from perdure.query.evaluation import Evaluation, Leaf, Plan, chunked, planner
+from perdure.query.evaluation import Evaluation, Leaf, Plan, planner
 from perdure.query.expression import Elsewhere, Range, Sorted, is_local, is_ordered
 from perdure.query.index_keys import FIRST_KEY, LAST_KEY, NULL_KEY
 from perdure.query.ordering import count, ids
-from perdure.session import Connection
+from perdure.session import Connection, by_chunk
 
 __all__ = ["RESULTS_KEPT"]
 
@@ -35,7 +35,7 @@ def _range(node: Range, evaluation: Evaluation) -> Plan:
     found = evaluation.kept.get(node)
     if found is None:
         with evaluation.connection.lock:
-            found = Leaf(chunked(oid for _, oid in _range_pairs(node, evaluation.connection)))
+            found = Leaf(by_chunk([oid for _, oid in _range_pairs(node, evaluation.connection)]))
         evaluation.keep(node, found)
     return cast(Plan, found)
 
@@ -48,7 +48,7 @@ def _range_pairs(node: Range, connection: Connection) -> Iterator[Pair]:
 
 @planner(Sorted)
 def _sorted_plan(node: Sorted, evaluation: Evaluation) -> Plan:
-    return Leaf(chunked(_sorted_ids(node, evaluation)))
+    return Leaf(by_chunk(list(_sorted_ids(node, evaluation))))
 
 
 @count.register

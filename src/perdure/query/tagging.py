@@ -9,14 +9,15 @@ from perdure.errors import QueryError, ReadOnlyError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import durable
 from perdure.query.context import connection_of, is_memo
-from perdure.query.labels import Tag, known, read_key, refuse, shown, to_tag
+from perdure.query.labels import Tag, is_type_key, known, read_key, refuse, shown, to_tag
 from perdure.query.result import Query
 from perdure.session import Connection
 
 __all__ = ["ObjectTagManager", "tags", "tags_of"]
 
 Key = bytes | Tag
-_TEXT_ONLY = {str}
+_taggable: set[type] = {Query}
+"""Types that were found to be good targets."""
 _BYTES_ONLY = {bytes}
 
 
@@ -29,24 +30,33 @@ class ObjectTagManager:
 
     __slots__ = ("_passive", "_targets")
 
-    def __init__(self, *targets: object, passive: bool = False) -> None:
+    def __init__(self, *targets: Any, passive: bool = False) -> None:
         for target in targets:
-            if not is_memo(target) and not isinstance(target, Query):
-                raise QueryError(f"tags takes memo objects or object queries, not {shown(target)}")
-        self._targets: tuple[Any, ...] = targets
+            if type(target) not in _taggable:
+                _check_target(target)
+        self._targets = targets
         self._passive = passive
 
-    def add(self, *tags: object) -> None:
+    def add(self, *tags: Any) -> None:
         """Add tags: each argument is a tag or an iterable of tags; one that is there already changes nothing.
 
         Raises `RuntimeError` for what is no tag, before anything is changed.
         """
+        keys: tuple[Key, ...]
         try:
-            keys: tuple[Key, ...] = tuple([known[tag] for tag in tags])  # type: ignore[index]
-            if {*map(type, tags)} != _TEXT_ONLY:
-                keys = _keys(tags)
+            keys = tuple([known[tag] for tag in tags])
+            for tag in tags:
+                if type(tag) is not str:
+                    keys = _keys(tags)
         except (KeyError, TypeError):
             keys = _keys(tags)
+        else:
+            if len(self._targets) == 1:
+                target = self._targets[0]
+                owner = durable.owner_of(target) if type(target) is not Query else None
+                if owner is not None and owner.writable and durable.state_of(target) != durable.DEAD:
+                    owner.tagging.change(target, keys, True, self._passive)
+                    return
         self._change(keys, add=True)
 
     def remove(self, *tags: object) -> None:
@@ -70,7 +80,7 @@ class ObjectTagManager:
         passive = self._passive and add
         for obj, owner in zip(objects, owners, strict=True):
             resolved = cast("tuple[bytes, ...]", keys) if plain else _resolve(owner, keys, add)
-            owner.tagging.change(obj, resolved, add=add, passive=passive)
+            owner.tagging.change(obj, resolved, add, passive)
 
     def _objects(self) -> Iterable[durable.Durable]:
         if Query not in map(type, self._targets):
@@ -82,6 +92,12 @@ class ObjectTagManager:
             else:
                 found.append(target)
         return found
+
+
+def _check_target(target: object) -> None:
+    if not is_memo(target):
+        raise QueryError(f"tags takes memo objects or object queries, not {shown(target)}")
+    _taggable.add(type(target))
 
 
 def _writable(obj: durable.Durable) -> Connection:
@@ -144,4 +160,5 @@ def tags_of(obj: durable.Durable) -> list[object]:
     connection = connection_of(obj)
     with connection.lock:
         connection.flush()
-        return [read_key(connection, key) for key in connection.tagging.row(durable.oid_of(obj))]
+        row = connection.tagging.row(durable.oid_of(obj))
+        return [read_key(connection, key) for key in row if not is_type_key(key)]

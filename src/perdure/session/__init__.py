@@ -6,6 +6,7 @@ from perdure.session.classes import StandIn, identity_of, register_class, resolv
 from perdure.session.connection import Connection, Savepoint
 from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
+from perdure.session.overlay import by_chunk
 from perdure.session.roots import delete_root, get_root, root_names, set_root
 from perdure.session.tagging import class_tag
 from perdure.session.weak import Weak
@@ -22,6 +23,7 @@ __all__ = [
     "Weak",
     "builtin_class",
     "builtin_id",
+    "by_chunk",
     "class_tag",
     "delete_root",
     "find_extension",

@@ -31,6 +31,8 @@ class Lifetime:
         """Stored objects without holders that are kept because Python code holds them."""
         self._lost: set[int] = set()
         """Objects that lost a holder since the last collection."""
+        self._orphans: set[int] = set()
+        """Objects among the unheld ones that had holders once."""
         self._stored: dict[int, int] = {}
         """Committed counters read ahead for a collection."""
 
@@ -72,9 +74,16 @@ class Lifetime:
             total += overlay.holders.get(oid, 0)
         return total
 
+    def orphans(self) -> list[int]:
+        """Objects that lost their last holder: gone with the next commit, or when Python code lets go of them."""
+        oids = sorted(self._lost | self._orphans)
+        stored = self._read_stored(oids) if oids else {}
+        return [oid for oid in oids if stored[oid] + self._pending(oid) < 0]
+
     def collect(self, *, everything: bool = False) -> None:
         """Drop unheld objects, cascading. With `everything`, Python references do not keep them either."""
         waiting = self._candidates(everything)
+        orphans = self._orphans | self._lost
         try:
             while waiting:
                 self._lost = set()
@@ -84,8 +93,10 @@ class Lifetime:
                 self._stored.update(self._read_stored([oid for oid in oids if oid not in self._stored]))
                 self.drop_all([oid for oid in oids if self._is_garbage(oid, everything)])
                 waiting = self._lost
+                orphans |= waiting
         finally:
             self._stored = {}
+            self._orphans = orphans & self.unheld
 
     def _candidates(self, everything: bool) -> set[int]:
         """Objects that may have to go; those that Python code plainly holds are set apart at C speed."""

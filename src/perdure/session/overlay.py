@@ -6,7 +6,7 @@ Savepoints and `atomic` push an overlay; success merges it into the one below, f
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
@@ -14,11 +14,12 @@ from pyroaring import BitMap
 from perdure.kernel import durable, keys
 from perdure.storage import Batch, PostingDelta, merge, spaces
 
-__all__ = ["Overlay", "TAG_LIMIT", "posting_key", "posting_prefix"]
+__all__ = ["TAG_LIMIT", "Overlay", "by_chunk", "posting_key", "posting_prefix"]
 
 Merge = int | PostingDelta
 
 
+_FEW = 16
 TAG_LIMIT = 400
 """Longest tag in the key of a posting, in bytes; longer ones are cut and hashed. Objects keep them whole."""
 
@@ -31,6 +32,27 @@ def posting_prefix(tag: bytes) -> bytes:
 def posting_key(tag: bytes, chunk: int) -> bytes:
     """Key of one chunk of a tag's posting."""
     return posting_prefix(tag) + keys.encode_uint(chunk)
+
+
+def by_chunk(oids: Sequence[int]) -> dict[int, BitMap]:
+    """Chunk → low 16 bits of the object ids in it."""
+    if len(oids) > _FEW and max(oids) >> 32 == 0:
+        return _split(BitMap(oids))
+    lows: dict[int, list[int]] = {}
+    for oid in oids:
+        lows.setdefault(oid >> 16, []).append(oid & 0xFFFF)
+    return {chunk: BitMap(found) for chunk, found in lows.items()}
+
+
+def _split(oids: BitMap) -> dict[int, BitMap]:
+    chunks: dict[int, BitMap] = {}
+    start = 0
+    while start < len(oids):
+        chunk = oids[start] >> 16
+        end = oids.rank(chunk << 16 | 0xFFFF)
+        chunks[chunk] = oids[start:end].shift(-(chunk << 16))
+        start = end
+    return chunks
 
 
 @dataclass(slots=True)
@@ -81,14 +103,10 @@ class Overlay:
     def post(self, tag: bytes, oids: list[int], *, add: bool) -> None:
         """Add object ids to a tag's posting, or remove them."""
         chunks = self.postings.setdefault(tag, {})
-        by_chunk: dict[int, list[int]] = {}
-        for oid in oids:
-            by_chunk.setdefault(oid >> 16, []).append(oid & 0xFFFF)
-        for chunk, lows in by_chunk.items():
+        for chunk, changed in by_chunk(oids).items():
             delta = chunks.get(chunk)
             if delta is None:
                 delta = chunks[chunk] = PostingDelta(BitMap(), BitMap())
-            changed = BitMap(lows)
             (delta.adds if add else delta.removes).update(changed)
             other = delta.removes if add else delta.adds
             other -= changed

@@ -32,6 +32,15 @@ Moves = dict[bytes, dict[int, bool]]
 """Tag key → object id → whether it was added or removed last."""
 
 
+Change = tuple[durable.Durable, tuple[bytes, ...], bool, bool]
+"""An object, tags, whether they are added, and whether they are passive."""
+
+
+def _is_quiet(obj: durable.Durable) -> bool:
+    """Whether the object gets its type tag with its first regular tag only."""
+    return getattr(type(obj), "_perdure_typed_", None) is False
+
+
 def class_tag(class_id: int) -> bytes:
     """Tag key of a class: kind 0. Kinds 1 and up belong to the query layer."""
     return keys.encode((_CLASS_KIND, class_id))
@@ -63,12 +72,12 @@ class Tagging:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._changes: list[tuple[durable.Durable, tuple[bytes, ...], bool, bool]] = []
+        self._changes: list[Change] = []
         self._instances: dict[int, list[int]] = {}
 
     # -- changes -------------------------------------------------------------------------------------------
 
-    def change(self, obj: durable.Durable, tags: Iterable[bytes], *, add: bool, passive: bool = False) -> None:
+    def change(self, obj: durable.Durable, tags: Iterable[bytes], add: bool, passive: bool = False) -> None:
         """Add or remove tags of an object; the next flush works it in."""
         self._changes.append((obj, tuple(tags), add, passive))
 
@@ -86,7 +95,7 @@ class Tagging:
 
     def discard(self) -> None:
         """Forget changes that no flush has seen."""
-        self._changes = []
+        self._changes.clear()
         self._instances = {}
 
     def pending_objects(self) -> list[durable.Durable]:
@@ -102,32 +111,85 @@ class Tagging:
             if oids:
                 connection.overlay.post(class_tag(class_id), oids, add=True)
         self._instances = {}
-        changes, self._changes = self._changes, []
-        rows: dict[int, Row] = {}
+        changes = self._take()
+        if not changes:
+            return
+        rows = self._rows(list(changes))
+        alike: dict[tuple[bytes | None, tuple[bytes, ...]], list[int]] = {}
         moves: Moves = {}
-        for obj, tags, add, passive in changes:
+        for oid, own in changes.items():
+            if type(own) is tuple and own[2] and not own[3] and not _is_quiet(own[0]):
+                alike.setdefault((rows[oid], own[1]), []).append(oid)
+            else:
+                self._change_row(oid, decode_row(rows[oid]), [own] if isinstance(own, tuple) else own, moves)
+        added: dict[bytes, list[int]] = {}
+        for (before, tags), oids in alike.items():
+            for tag in self._add_alike(before, tags, oids):
+                added.setdefault(tag, []).extend(oids)
+        removed: dict[bytes, list[int]] = {}
+        for tag, moved in moves.items():
+            for oid, present in moved.items():
+                (added if present else removed).setdefault(tag, []).append(oid)
+        for tag, oids in removed.items():
+            connection.overlay.post(tag, oids, add=False)
+        for tag, oids in added.items():
+            connection.overlay.post(tag, oids, add=True)
+
+    def _take(self) -> dict[int, Change | list[Change]]:
+        """The changes to work in now, by object id; those of objects in their `__init__` wait for its success."""
+        waiting = self._changes
+        changes = waiting[:]
+        del waiting[: len(changes)]
+        found: dict[int, Change | list[Change]] = {}
+        for change in changes:
+            obj = change[0]
             if durable.state_of(obj) == durable.DEAD:
                 continue
-            if durable.is_building(obj):  # they take effect when its `__init__` has succeeded
-                self._changes.append((obj, tags, add, passive))
+            if durable.is_building(obj):
+                waiting.append(change)
                 continue
-            oid = durable.oid_of(obj) or connection.add(obj)
-            row = rows.get(oid)
-            if row is None:
-                row = rows[oid] = self.row(oid)
+            oid = durable.oid_of(obj) or self._connection.add(obj)
+            own = found.setdefault(oid, change)
+            if own is not change:
+                if isinstance(own, list):
+                    own.append(change)
+                else:
+                    found[oid] = [own, change]
+        return found
+
+    def _rows(self, oids: list[int]) -> dict[int, bytes | None]:
+        connection = self._connection
+        oids.sort()
+        return dict(zip(oids, connection.read_many(_TAGS, [keys.encode_uint(oid) for oid in oids]), strict=True))
+
+    def _add_alike(self, before: bytes | None, tags: tuple[bytes, ...], oids: list[int]) -> list[bytes]:
+        """Add tags to objects that had the same tags, worked out once for all of them; the tags new to them."""
+        row = decode_row(before)
+        new = [tag for tag in dict.fromkeys(tags) if tag not in row]
+        if not new:
+            return new
+        row.update(dict.fromkeys(new, False))
+        data, count = encode_row(row), len(new)
+        overlay = self._connection.overlay
+        content, holders = overlay.begin_puts(_TAGS), overlay.holders
+        for oid in oids:
+            content[keys.encode_uint(oid)] = data
+            total = holders.get(oid, 0) + count
+            if total:
+                holders[oid] = total
+            else:
+                del holders[oid]
+        return new
+
+    def _change_row(self, oid: int, row: Row, changes: list[Change], moves: Moves) -> None:
+        for obj, tags, add, passive in changes:
             if add:
                 self._add(row, oid, tags, passive, moves)
             else:
                 self._remove(row, oid, tags, moves)
-            if getattr(type(obj), "_perdure_typed_", None) is False:
+            if _is_quiet(obj):
                 self._type_late(row, oid, type(obj), moves)
-        for tag, moved in moves.items():
-            for added in (False, True):
-                oids = [oid for oid, state in moved.items() if state is added]
-                if oids:
-                    connection.overlay.post(tag, oids, add=added)
-        for oid, row in rows.items():
-            connection.overlay.put(_TAGS, keys.encode_uint(oid), encode_row(row) if row else None)
+        self._connection.overlay.put(_TAGS, keys.encode_uint(oid), encode_row(row) if row else None)
 
     def _add(self, row: Row, oid: int, tags: tuple[bytes, ...], passive: bool, moves: Moves) -> None:
         for tag in tags:
