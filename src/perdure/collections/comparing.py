@@ -8,7 +8,7 @@ from typing import Any, ContextManager
 
 from perdure.kernel import durable
 
-__all__ = ["equal", "first_difference", "guard", "register_content"]
+__all__ = ["equal", "first_difference", "guard", "is_content", "register_content"]
 
 _by_content: set[type] = set()
 _unowned = contextlib.nullcontext()
@@ -35,8 +35,13 @@ def equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def is_content(value: object) -> bool:
+    """Whether a durable object is one of those that compare by content."""
+    return not _by_content.isdisjoint(type(value).__mro__)
+
+
 def _compares_by_identity(value: object) -> bool:
-    return isinstance(value, durable.Durable) and type(value) not in _by_content
+    return isinstance(value, durable.Durable) and not is_content(value)
 
 
 def first_difference(one: Iterable[Any], other: Iterable[Any]) -> tuple[Any, Any] | None:

@@ -78,6 +78,21 @@ cdef class HotMapping(Durable):
         self._perdure_hot_[key] = value
         return 1
 
+    def _perdure_entries_(self):
+        """The hot dictionary, after loading."""
+        ensure_loaded(self)
+        return self._perdure_hot_
+
+    def _perdure_all_(self):
+        """The hot dictionary if it has all entries, else None; after loading."""
+        ensure_loaded(self)
+        return self._perdure_hot_ if self._perdure_complete_ else None
+
+    def _perdure_swap_(self, dict hot, bint complete):
+        """Replace the hot dictionary, in one step as other threads see it."""
+        self._perdure_hot_ = hot
+        self._perdure_complete_ = complete
+
     def __len__(self):
         ensure_loaded(self)
         return len(self._perdure_hot_) if self._perdure_pending_ is None else self._perdure_count_

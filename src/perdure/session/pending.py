@@ -45,11 +45,12 @@ class PendingBytes(durable.Owner):
 
     def read_many(self, space: int, wanted: list[bytes]) -> list[bytes | None]:
         """The newest values of several keys."""
-        if not any(overlay.puts.get(space) for overlay in self.overlays):
+        contents = [content for overlay in self.overlays if (content := overlay.puts.get(space))]
+        if not contents:
             return self.view.get_many(space, wanted)
         pending: dict[bytes, bytes | None] = {}
-        for overlay in self.overlays:
-            pending.update(overlay.puts.get(space, {}))
+        for content in contents:
+            pending.update({key: content[key] for key in wanted if key in content})
         committed = iter(self.view.get_many(space, [key for key in wanted if key not in pending]))
         return [pending[key] if key in pending else next(committed) for key in wanted]
 

@@ -74,6 +74,19 @@ class HotMapping(Durable):
         hot[key] = value
         return True
 
+    def _perdure_entries_(self) -> dict[Any, Any]:
+        durable.load(self)
+        assert self._perdure_hot_ is not None
+        return self._perdure_hot_
+
+    def _perdure_all_(self) -> dict[Any, Any] | None:
+        durable.load(self)
+        return self._perdure_hot_ if self._perdure_complete_ else None
+
+    def _perdure_swap_(self, hot: dict[Any, Any], complete: bool) -> None:
+        self._perdure_hot_ = hot
+        self._perdure_complete_ = complete
+
     def __len__(self) -> int:
         durable.load(self)
         assert self._perdure_hot_ is not None

@@ -1,0 +1,302 @@
+"""What durable dicts and sets share: entries in memory, in the collection's own record, or under keys of their own.
+
+A small collection is one record. A large one has an entry per key, so that writers of different keys do not
+conflict, and the number of its entries as a counter that merges. Once large, it stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from perdure.collections import ordering
+from perdure.collections.comparing import guard
+from perdure.collections.keying import HeldKey, UnknownKey, entry_key, hot_key, original_key, storable_key
+from perdure.errors import CorruptRecordError
+from perdure.kernel import durable, keys, mapping
+from perdure.session import Weak
+from perdure.storage import spaces
+
+if TYPE_CHECKING:
+    from perdure.session import Connection
+
+__all__ = ["ABSENT", "KeyedMethods", "read_value"]
+
+INLINE = 48
+"""Entries that a collection keeps in its own record, if they are small."""
+INLINE_BYTES = 3000
+
+ABSENT = object()
+_ENTRIES = spaces.ENTRIES.id
+_INLINE, _LARGE = 0, 1
+_ENTRY_BYTES = 160  # rough cost of a hot entry besides its values
+_SMALL = frozenset({int, float, bool, type(None)})
+_QUICK = frozenset({str, int, bytes, bool, type(None)})
+
+
+def _guess_size(value: object) -> int:
+    if type(value) in _SMALL or isinstance(value, durable.Durable):
+        return 6
+    if isinstance(value, (str, bytes)):
+        return len(value) + 2
+    if isinstance(value, (tuple, frozenset)):
+        return 4 + sum(map(_guess_size, value))
+    return 16
+
+
+class KeyedMethods(mapping.HotMapping):
+    """Entries by key: finding, changing, storing. See `perdure.kernel.mapping`."""
+
+    __slots__ = ()
+
+    _perdure_ordered_: bool
+    """Whether entries have values and keep the order of their insertion."""
+
+    def _perdure_begin_(self) -> None:
+        self._perdure_swap_({}, True)
+
+    # -- finding ---------------------------------------------------------------------------------------------
+
+    def _perdure_raw_(self, hot: object) -> Any:
+        """The value of a hot key as it is kept, or ABSENT."""
+        whole = self._perdure_all_()
+        if whole is not None:
+            return whole.get(hot, ABSENT)
+        found = self._perdure_entries_().get(hot, ABSENT)
+        if found is not ABSENT:
+            return found
+        with guard(self):
+            entries = self._perdure_entries_()
+            pending = self._perdure_pending_
+            if hot in entries or pending is None or self._perdure_complete_ or hot in pending:
+                return entries.get(hot, ABSENT)
+            return self._perdure_fetch_(hot)
+
+    def _perdure_fetch_(self, hot: object) -> Any:
+        """Read the entry of a hot key into the hot dictionary."""
+        connection = durable.owner_of(self)
+        try:
+            key, _ = entry_key(connection, hot)
+        except UnknownKey:
+            return ABSENT
+        data = connection.read(_ENTRIES, ordering.entry_prefix(self) + key)
+        if data is None:
+            return ABSENT
+        entry = ordering.Entry(connection, key, data, self._perdure_ordered_)
+        self._perdure_keep_(entry.key, entry.value)
+        self._perdure_charge_(_ENTRY_BYTES + 3 * len(data))
+        return entry.value
+
+    def _perdure_keep_(self, key: object, value: object) -> None:
+        hot = hot_key(key) if type(key) not in _QUICK else key
+        if type(hot) is HeldKey or type(value) is Weak:
+            self._perdure_special_ = True
+        self._perdure_hot_[hot] = value
+
+    def _perdure_charge_(self, size: int) -> None:
+        """Count bytes added to the hot dictionary; a clean collection drops it when it takes too much."""
+        self._perdure_weight_ += size
+        if durable.state_of(self) != durable.CLEAN:
+            return
+        owner = durable.owner_of(self)
+        if self._perdure_weight_ > owner.budget // 2:
+            size -= self._perdure_weight_
+            self._perdure_weight_ = 0
+            self._perdure_swap_({}, False)
+        durable.stored(self, durable.size_of(self) + size, durable.has_references(self))
+        if owner.cached_bytes > owner.budget:
+            owner.sweep(owner.budget * 3 // 4)
+
+    def _perdure_has_(self, key: object) -> bool:
+        return self._perdure_raw_(hot_key(key)) is not ABSENT
+
+    # -- changing --------------------------------------------------------------------------------------------
+
+    def _perdure_put_(self, key: object, value: object) -> None:
+        hot = storable_key(hot_key(key))
+        with guard(self):
+            durable.mark_dirty(self)
+            if type(hot) is HeldKey or type(value) is Weak:
+                self._perdure_special_ = True
+            pending = self._perdure_pending_
+            known = self._perdure_raw_(hot) is not ABSENT
+            if pending is not None:
+                if known:
+                    pending.setdefault(hot, mapping.KEPT)
+                else:
+                    pending[hot] = mapping.NEW if pending.pop(hot, None) is None else mapping.MOVED
+                    self._perdure_count_ += 1
+            self._perdure_hot_[hot] = value
+
+    def _perdure_take_(self, hot: object) -> Any:
+        """Remove an entry; its value, or ABSENT when there is none."""
+        with guard(self):
+            durable.mark_dirty(self)
+            if self._perdure_raw_(hot) is ABSENT:
+                return ABSENT
+            pending = self._perdure_pending_
+            if pending is not None:
+                if pending.pop(hot, mapping.KEPT) != mapping.NEW:
+                    pending[hot] = mapping.DELETED
+                self._perdure_count_ -= 1
+            return read_value(self._perdure_hot_.pop(hot))
+
+    def clear(self) -> None:
+        """Remove all entries."""
+        with guard(self):
+            durable.mark_dirty(self)
+            pending = self._perdure_pending_
+            if pending is not None:
+                fresh = {hot: mapping.DELETED for hot, status in pending.items() if status != mapping.NEW}
+                for entry in ordering.stored_entries(self):
+                    fresh[hot_key(entry.key)] = mapping.DELETED
+                self._perdure_pending_ = fresh
+                self._perdure_count_ = 0
+            self._perdure_swap_({}, True)
+
+    # -- all of them -------------------------------------------------------------------------------------------
+
+    def _perdure_whole_(self) -> dict[Any, Any] | None:
+        """The hot dictionary when all entries are in it, or fit into it; else None."""
+        whole = self._perdure_all_()
+        if whole is not None:
+            return whole
+        with guard(self):
+            whole = self._perdure_all_()
+            if whole is None and not self._perdure_pending_:
+                budget = durable.owner_of(self).budget
+                if self._perdure_count_ * 2 * _ENTRY_BYTES < budget // 4:
+                    whole = self._perdure_read_all_()
+            return whole
+
+    def _perdure_read_all_(self) -> dict[Any, Any]:
+        entries: dict[Any, Any] = {}
+        size = 0
+        for entry in ordering.stored_entries(self):
+            hot = entry.key if type(entry.key) in _QUICK else hot_key(entry.key)
+            if type(hot) is HeldKey or type(entry.value) is Weak:
+                self._perdure_special_ = True
+            entries[hot] = entry.value
+            size += _ENTRY_BYTES + 3 * entry.size
+        self._perdure_swap_(entries, True)
+        self._perdure_charge_(size - self._perdure_weight_)
+        return entries
+
+    def _perdure_pairs_(self) -> Iterator[tuple[Any, Any]]:
+        """Original keys and values of all entries; RuntimeError when their number changes meanwhile."""
+        whole = self._perdure_whole_()
+        if whole is None:
+            return self._perdure_stream_()
+        if not self._perdure_special_:
+            return iter(whole.items())
+        return ((original_key(hot), read_value(value)) for hot, value in whole.items())
+
+    def _perdure_stream_(self) -> Iterator[tuple[Any, Any]]:
+        with guard(self):
+            count = len(self)
+            pending = dict(self._perdure_pending_ or {})
+        for entry in ordering.stored_entries(self):
+            hot = entry.key if type(entry.key) in _QUICK else hot_key(entry.key)
+            if pending.get(hot, mapping.KEPT) == mapping.KEPT:
+                self._perdure_same_size_(count)
+                yield entry.key, read_value(self._perdure_entries_().get(hot, entry.value))
+        for hot, status in pending.items():
+            if status in (mapping.NEW, mapping.MOVED):
+                self._perdure_same_size_(count)
+                yield original_key(hot), read_value(self._perdure_raw_(hot))
+        self._perdure_same_size_(count)
+
+    def _perdure_backwards_(self) -> Iterator[tuple[Any, Any]]:
+        """The same pairs from the last to the first."""
+        whole = self._perdure_whole_()
+        if whole is None:
+            return self._perdure_stream_backwards_()
+        if not self._perdure_special_:
+            return reversed(whole.items())
+        return ((original_key(hot), read_value(value)) for hot, value in reversed(whole.items()))
+
+    def _perdure_stream_backwards_(self) -> Iterator[tuple[Any, Any]]:
+        with guard(self):
+            count = len(self)
+            pending = dict(self._perdure_pending_ or {})
+        for hot, status in reversed(pending.items()):
+            if status in (mapping.NEW, mapping.MOVED):
+                self._perdure_same_size_(count)
+                yield original_key(hot), read_value(self._perdure_raw_(hot))
+        for entry in ordering.stored_entries(self, reverse=True):
+            hot = entry.key if type(entry.key) in _QUICK else hot_key(entry.key)
+            if pending.get(hot, mapping.KEPT) == mapping.KEPT:
+                self._perdure_same_size_(count)
+                yield entry.key, read_value(self._perdure_entries_().get(hot, entry.value))
+        self._perdure_same_size_(count)
+
+    def _perdure_same_size_(self, count: int) -> None:
+        if len(self) != count:
+            raise RuntimeError(f"{type(self).__name__} changed size during iteration")
+
+    # -- storing ---------------------------------------------------------------------------------------------
+
+    def _perdure_store_(self) -> list[object]:
+        entries, pending = self._perdure_hot_, self._perdure_pending_
+        if pending is None:
+            if self._perdure_is_small_(entries):
+                return self._perdure_inline_(entries)
+            pending = dict.fromkeys(entries, mapping.NEW)
+            self._perdure_last_ = 0
+            self._perdure_count_ = len(entries)
+        if pending:
+            ordering.write_entries(self, pending, entries)
+        self._perdure_pending_ = {}
+        self._perdure_weight_ = len(entries) * (_ENTRY_BYTES + 60)
+        if self._perdure_weight_ > durable.owner_of(self).budget // 2:
+            self._perdure_weight_ = 0
+            self._perdure_swap_({}, False)
+        return [_LARGE]
+
+    def _perdure_is_small_(self, entries: dict[Any, Any]) -> bool:
+        if len(entries) > INLINE:
+            return False
+        size = sum(_guess_size(original_key(hot)) + _guess_size(value) for hot, value in entries.items())
+        return size <= INLINE_BYTES
+
+    def _perdure_inline_(self, entries: dict[Any, Any]) -> list[object]:
+        found: list[object] = [_INLINE]
+        for hot, value in entries.items():
+            found.append(original_key(hot))
+            if self._perdure_ordered_:
+                found.append(value)
+        return found
+
+    def _perdure_restore_(self, values: list[Any]) -> None:
+        self._perdure_swap_({}, True)
+        self._perdure_special_ = False
+        self._perdure_weight_ = 0
+        if values == [_LARGE]:
+            connection = durable.owner_of(self)
+            self._perdure_count_ = connection.counter(keys.encode_uint(durable.oid_of(self)))
+            self._perdure_last_ = -1
+            self._perdure_pending_ = {}
+            self._perdure_swap_({}, False)
+            return
+        if not values or values[0] != _INLINE or (self._perdure_ordered_ and len(values) % 2 == 0):
+            raise CorruptRecordError(f"damaged record of {durable.describe(self)}: no entries")
+        if self._perdure_ordered_:
+            for key, value in zip(values[1::2], values[2::2], strict=True):
+                self._perdure_keep_(key, value)
+        else:
+            for key in values[1:]:
+                self._perdure_keep_(key, None)
+        self._perdure_pending_ = None
+
+    @staticmethod
+    def _perdure_dropped_(connection: Connection, oid: int) -> None:
+        """Release and delete the entries outside the record."""
+        ordering.drop_entries(connection, oid)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"cannot pickle or copy deeply a durable {type(self).__name__}; read its entries instead")
+
+
+def read_value(value: Any) -> Any:
+    """A value as its reader gets it."""
+    return value.target if type(value) is Weak else value
