@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KERNEL := $(wildcard src/perdure/kernel/*.pyx src/perdure/kernel/*.pxd src/perdure/kernel/*.pxi)
 
-.PHONY: demo test bench bench-large lint docs fuzz asan flips soak clean setup
+.PHONY: demo test bench bench-large lint docs fuzz asan flips crash crash-images soak clean setup
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml setup.py $(KERNEL) tools/setup
@@ -49,6 +49,15 @@ fuzz: $(STAMP)
 # The kernel's tests on a build with AddressSanitizer
 asan: $(STAMP)
 	tools/asan $(VENV)
+
+# Real processes killed at random moments, and every disk that a power failure can leave; other SEEDs give other ones
+KILLS ?= 2000
+SEED ?= 1
+crash: $(STAMP)
+	$(BIN)/python tests/crash/crash_kills.py --kills $(KILLS) --seed $(SEED)
+
+crash-images: $(STAMP)
+	$(BIN)/python tests/crash/crash_images.py --seed $(SEED) --traces 4 --count 40 --writes 8 --samples 40
 
 clean:
 	rm -rf $(VENV) build src/perdure/kernel/*.c src/perdure/kernel/*.so

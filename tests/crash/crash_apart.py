@@ -13,9 +13,7 @@ _Item = TypeVar("_Item")
 _SIZE = struct.Struct("<I")
 
 
-def run_apart(
-    function: Callable[[_Item], Any], items: list[_Item], processes: int = 2
-) -> Iterator[tuple[_Item, Any]]:
+def run_apart(function: Callable[[_Item], Any], items: list[_Item], processes: int = 2) -> Iterator[tuple[_Item, Any]]:
     """Each item with the result of the function, in any order; where the process died, an `OSError` tells how."""
     selector = DefaultSelector()
     for part in range(processes):

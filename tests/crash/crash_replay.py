@@ -30,7 +30,7 @@ _Write = tuple[int, int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A disk after a failure that came after the event of number `index` and before the next; `label` says what was lost."""
+    """A disk after a failure between the event of number `index` and the next; `label` says what was lost."""
 
     index: int
     label: str

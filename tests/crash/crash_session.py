@@ -47,6 +47,11 @@ class SessionFace:
         self.connection = self.database.connect()
         durable.set_ambient(self.connection)
 
+    @property
+    def state(self) -> int:
+        """The state that it sees."""
+        return self.connection.state
+
     def read(self, at: int | None = None) -> Model:
         """What the database holds, at the newest or a given state."""
         if at is None:
@@ -119,6 +124,22 @@ class SessionFace:
         """Forget the history before the newest state."""
         self.database.storage.pack(self.connection.state)
 
+    def waiting(self) -> list[bytes]:
+        """The transactions that were prepared by processes that have gone."""
+        prepared = self.database.storage.prepared()
+        assert all(waiting.orphaned for waiting in prepared), "a dead process is taken for a living one"
+        return [waiting.transaction_id for waiting in prepared]
+
+    def settle(self, finish: bool) -> None:
+        """Finish or abort the transactions that wait."""
+        for waiting in self.database.storage.prepared():
+            if finish:
+                committed = waiting.finish()
+                assert self.database.storage.finished(waiting.transaction_id) == committed
+            else:
+                waiting.abort()
+        self.connection.refresh()
+
     def close(self) -> None:
         """End the use of the database."""
         durable.set_ambient(None)
@@ -148,7 +169,7 @@ def read_model(connection: Connection, who: str) -> Model:
     for node in graph.nodes:
         oid = durable.oid_of(node)
         tags = frozenset(name for name in TAGS if oid in postings[name])
-        row = {key for key in connection.tagging.row(oid)}
+        row = set(connection.tagging.row(oid))
         assert row == {tag_key(who, name) for name in tags}, f"{node.name}: its tags differ from the postings"
         entries[node.name] = Entry(node.number, node.text, tuple(link.name for link in node.links), tags)
     oids = BitMap(durable.oid_of(node) for node in graph.nodes)
@@ -158,9 +179,7 @@ def read_model(connection: Connection, who: str) -> Model:
 
 
 def _posting(connection: Connection, key: bytes) -> BitMap:
-    return BitMap(
-        chunk << 16 | low for chunk, lows in connection.tagging.posting(key).items() for low in lows
-    )
+    return BitMap(chunk << 16 | low for chunk, lows in connection.tagging.posting(key).items() for low in lows)
 
 
 def leaked_objects(connection: Connection) -> list[str]:

@@ -1,8 +1,9 @@
 """The program that is traced for crash images: transactions of every kind on a new database.
 
-Run as `python crash_traced.py PATH SEED COUNT`. It notes in the trace `{"intent": what}` before a call that writes and
-`{"held": ...}` after it, with the fields of `crash_states.Held`; `{"oid": last}` after object ids were reserved; and
-`{"model": digest, "state": number}` after a commit.
+Run as `python crash_traced.py PATH SEED COUNT`; with an odd seed the database keeps its history, else not. It notes in
+the trace `{"intent": what}` before a call that writes and `{"held": ...}` after it, with the fields of
+`crash_states.Held`; `{"oid": last}` after object ids were reserved; and `{"model": digest, "state": number}` after a
+commit.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from crash_model import transactions
 from crash_session import SessionFace
 from crash_states import Held
 
-from perdure.storage import VersionedStorage
+from perdure.storage import VersionedStorage, open_storage
 
 _WRITING = ("commit", "prepare", "reserve", "pack", "_settle")
 _MAP_BYTES = 1 << 18  # so small that the map has to grow
@@ -63,15 +64,15 @@ def main(path: str, seed: int, count: int) -> None:
         setattr(VersionedStorage, name, _noting(getattr(VersionedStorage, name)))
     for session in range(3):
         _note({"intent": "open"})
-        face = SessionFace(path, "w", map_bytes=_MAP_BYTES)
+        face = SessionFace(path, "w", map_bytes=_MAP_BYTES, history=seed % 2 == 1)
         _note({"held": Held.of(face.database.storage).note()})
         _work(face, random, 1000 * session, count)
         if session == 1:
             face.pack()
-        held = Held.of(face.database.storage)
         _note({"intent": "close"})
         face.close()
-        _note({"held": held.note()})
+        with open_storage(path, read_only=True) as storage:
+            _note({"held": Held.of(storage).note()})
 
 
 if __name__ == "__main__":
