@@ -98,9 +98,7 @@ def decode(state: int, data: bytes) -> LogEntry:
             raise CorruptRecordError(f"damaged database: the log entry of state {state} names no known space")
         count = reader.varint()
         changes[space] = (
-            _take_runs(reader, count)
-            if SPACES[space].log == "ids"
-            else [reader.sized() for _ in range(count)]
+            _take_runs(reader, count) if SPACES[space].log == "ids" else [reader.sized() for _ in range(count)]
         )
     return LogEntry(state, time, user, description, extension, transaction, changes)
 

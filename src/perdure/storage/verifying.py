@@ -143,9 +143,7 @@ class _SpaceCheck:
         yield from self._end_key()
         for state, count in self._entries.counts(self._space):
             if self._found[state] != count:
-                yield Problem(
-                    self._space, b"", f"state {state} changed {count} items, {self._found[state]} are there"
-                )
+                yield Problem(self._space, b"", f"state {state} changed {count} items, {self._found[state]} are there")
 
     def _one(self, physical: bytes, stored: bytes) -> Iterator[Problem]:
         if physical <= self._before:

@@ -44,9 +44,7 @@ class VersionedStorage:
     ```
     """
 
-    def __init__(
-        self, engine: Engine, history: bool = True, on_close: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, history: bool = True, on_close: Callable[[], None] | None = None) -> None:
         self.engine = engine
         self._on_close = on_close
         self.history = history
@@ -113,9 +111,7 @@ class VersionedStorage:
         last, packed = self.last_state, self.packed
         if not packed <= at <= last:
             view.release()
-            raise StateUnavailableError(
-                f"state {at} of {self._name} is not there; states {packed} to {last} are"
-            )
+            raise StateUnavailableError(f"state {at} of {self._name} is not there; states {packed} to {last} are")
         return view
 
     def commit(self, batch: Batch, resolve: Resolve | None = None) -> Committed:
@@ -154,9 +150,7 @@ class VersionedStorage:
 
     def _settle(self, transaction_id: bytes, finish: bool) -> Committed | None:
         self._check_writable()
-        committed: Committed | None = self._group.run(
-            Finish(transaction_id) if finish else Abandon(transaction_id)
-        )
+        committed: Committed | None = self._group.run(Finish(transaction_id) if finish else Abandon(transaction_id))
         return committed
 
     def reserve(self, counter: str, count: int) -> range:
@@ -175,9 +169,7 @@ class VersionedStorage:
         position = keys.encode_uint(after + 1)
         end = None if upto is None else keys.encode_uint(upto + 1)
         if after < self.packed:
-            raise StateUnavailableError(
-                f"the log of {self._name} begins after state {self.packed}, not {after}"
-            )
+            raise StateUnavailableError(f"the log of {self._name} begins after state {self.packed}, not {after}")
         while True:
             part, resume = self._reader.run(
                 lambda transaction, lo=position: versions.open_scan(  # type: ignore[misc]

@@ -91,13 +91,12 @@ class View:
         self, space: int, lo: bytes, hi: bytes | None, reverse: bool, size: int
     ) -> Callable[[EngineTransaction], tuple[list[tuple[bytes, bytes]], bytes | None]]:
         fold = fold_posting if _FOLDED[space] else None
-        # A key that is a prefix of `hi` has physical keys on both sides of it; the fold looks at whole keys.
-        bound = hi if reverse and hi is not None else None
 
         def read(transaction: EngineTransaction) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
-            pairs = transaction.scan(space, lo, bound, reverse)
             if not _VERSIONED[space]:
-                return versions.open_scan(pairs, lo, hi, space, size, reverse)
+                return versions.open_scan(transaction.scan(space, lo, hi, reverse), lo, hi, space, size, reverse)
+            bound = _physical_end(transaction, space, hi) if reverse and hi is not None else None
+            pairs = transaction.scan(space, lo, bound, reverse)
             return versions.fold_scan(pairs, lo, hi, self.state, space, size, fold, reverse)
 
         return read
@@ -106,16 +105,12 @@ class View:
         """The versions of `key` up to this view, newest first: state and value, None where it was deleted."""
         if not _VERSIONED[space]:
             raise ValueError(f"{SPACES[space]!r} keeps no history")
-        chain = self._reader.run(
-            lambda transaction: chain_versions(transaction, space, key, self.state, whole=True)
-        )
+        chain = self._reader.run(lambda transaction: chain_versions(transaction, space, key, self.state, whole=True))
         return [(state, chain_value(chain[index:])) for index, (state, _, _) in enumerate(chain)]
 
     def _fold(self, space: int, key: bytes, physical: bytes) -> bytes | None:
         del physical
-        return chain_value(
-            self._reader.run(lambda transaction: chain_versions(transaction, space, key, self.state))
-        )
+        return chain_value(self._reader.run(lambda transaction: chain_versions(transaction, space, key, self.state)))
 
     def release(self) -> None:
         """Say that the view is no longer used; harmless when released."""
@@ -138,12 +133,20 @@ class View:
         return f"<View of state {self.state}>"
 
 
+def _physical_end(transaction: EngineTransaction, space: int, hi: bytes) -> bytes:
+    """Where the versions of keys below `hi` end: a key that `hi` begins with has versions behind `hi`."""
+    item = transaction.seek(space, hi)
+    if item is not None:
+        key, _ = versions.split(item[0])
+        if key < hi:
+            return key + AFTER_ALL
+    return hi
+
+
 Chain = list[tuple[int, int, bytes]]
 
 
-def chain_versions(
-    transaction: EngineTransaction, space: int, key: bytes, state: int, whole: bool = False
-) -> Chain:
+def chain_versions(transaction: EngineTransaction, space: int, key: bytes, state: int, whole: bool = False) -> Chain:
     """The versions of `key` up to `state`, newest first: those its value needs, or `whole`: all."""
     chain: Chain = []
     for physical, stored in transaction.scan(space, key + versions.suffix(state), key + AFTER_ALL):

@@ -66,9 +66,7 @@ class Prepare:
         if get_meta(writer.transaction, prepared_key(self._id)) is not None:
             raise StorageError(f"the transaction 0x{self._id.hex()} is prepared already")
         plan = writer.plan(self._batch, self._resolve, merged=False)
-        record = PreparedRecord(
-            self._id, time_ns() // 1000, self._owner, replace(self._batch, puts=plan.puts)
-        )
+        record = PreparedRecord(self._id, time_ns() // 1000, self._owner, replace(self._batch, puts=plan.puts))
         put_meta(writer.transaction, prepared_key(self._id), encode_record(record))
         writer.promises_changed()
         return record
@@ -118,9 +116,7 @@ class Raise:
     def run(self, writer: Writer) -> int:
         """The oldest state from now on; never lower than before unless `back`."""
         if self._floor > writer.head.state:
-            raise StateUnavailableError(
-                f"there is no state {self._floor} yet, the newest is {writer.head.state}"
-            )
+            raise StateUnavailableError(f"there is no state {self._floor} yet, the newest is {writer.head.state}")
         present = get_number(writer.transaction, PACKED_KEY)
         if self._floor > present or self._back:
             put_number(writer.transaction, PACKED_KEY, self._floor)

@@ -1,8 +1,8 @@
 """Test kit for engines and storages, for pytest and hypothesis.
 
-Whoever writes an engine inherits `EngineContract` and gives a fixture `engine`; a storage inherits `StorageContract` and gives
-`storage`. `engine_machine` and `storage_machine` make random tests that run several of them in step, with each other and with
-a plain model, and compare every answer.
+Whoever writes an engine inherits `EngineContract` and gives a fixture `engine`; a storage inherits
+`StorageContract` and gives `storage`. `engine_machine` and `storage_machine` make random tests that run
+several of them in step, with each other and with a plain model, and compare every answer.
 
 ```
 class TestMyEngine(EngineContract):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pyroaring import BitMap
-
 from perdure.errors import ConflictError, ReadConflictError
 from perdure.storage import SPACES, Batch, PostingDelta, merge
 
 __all__ = ["Model"]
 
-Value = "bytes | None"
 Versions = dict[bytes, list[tuple[int, "bytes | None"]]]
 
 
@@ -77,7 +74,7 @@ class Model:
         return versions[-1][1] if versions else None
 
     def _changed(self, space: int, key: bytes, base: int) -> bool:
-        versions = self.versions[space].get(key)
+        versions = self.versions[space].get(key, [])
         return bool(versions) and versions[-1][0] > base
 
     def at(self, space: int, state: int) -> dict[bytes, bytes]:
@@ -95,8 +92,3 @@ class Model:
         """The versions of a key up to `state`, newest first, of states that were not packed away."""
         versions = self.versions[space].get(key, [])
         return [version for version in reversed(versions) if self.floor < version[0] <= state]
-
-
-def posting(*numbers: int) -> BitMap:
-    """A set of numbers as postings hold it."""
-    return BitMap(numbers)

@@ -35,8 +35,10 @@ def _some(keys: st.SearchStrategy[bytes], value: st.SearchStrategy[Any], size: i
     return st.dictionaries(keys, value, max_size=size)
 
 
-puts = st.fixed_dictionaries({}, optional={space: _some(keys, values) for space, keys in plain.items()})
-merges = st.fixed_dictionaries(
+puts: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {}, optional={space: _some(keys, values) for space, keys in plain.items()}
+)
+merges: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {},
     optional={
         COUNTERS: _some(ids, st.integers(-3, 3)),
@@ -44,8 +46,10 @@ merges = st.fixed_dictionaries(
         POSTINGS: _some(tags, st.builds(PostingDelta, bitmaps, bitmaps)),
     },
 )
-key_sets = st.fixed_dictionaries({}, optional={space: st.sets(keys, max_size=2) for space, keys in plain.items()})
-expected = st.fixed_dictionaries({}, optional={REFCOUNTS: _some(ids, st.integers(-1, 1), 1)})
+key_sets: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {}, optional={space: st.sets(keys, max_size=2) for space, keys in plain.items()}
+)
+expected: st.SearchStrategy[Any] = st.fixed_dictionaries({}, optional={REFCOUNTS: _some(ids, st.integers(-1, 1), 1)})
 
 
 @st.composite
@@ -60,8 +64,8 @@ def batches(draw: st.DrawFn, state: int, floor: int) -> Batch:
 def storage_machine(make: Callable[[], list[Callable[[], VersionedStorage]]]) -> type[RuleBasedStateMachine]:
     """A state machine over several storages; `.TestCase` of it runs under pytest and unittest.
 
-    `make` gives a function for each that opens it: the first time empty, later with what it held. A storage whose engine
-    does not outlive closing (`capabilities.durable` is false) is never reopened.
+    `make` gives a function for each that opens it: the first time empty, later with what it held. A storage
+    whose engine does not outlive closing (`capabilities.durable` is false) is never reopened.
     """
 
     class Machine(_StorageMachine):
@@ -218,16 +222,17 @@ class _StorageMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        for index, storage in enumerate(self.storages):
-            if storage.engine.capabilities.durable:
-                for _, views in self.views:
-                    views[index].release()
-                storage.close()
-                self.storages[index] = storage = self.openers[index]()
-                for state, views in self.views:
-                    views[index] = storage.view(state)
-                if self.waiting is not None:
-                    self.waiting[1][index] = storage.prepared()[0]
+        for index, opener in enumerate(self.openers):
+            if not self.storages[index].engine.capabilities.durable:
+                continue
+            for _, views in self.views:
+                views[index].release()
+            self.storages[index].close()
+            self.storages[index] = opener()
+            for state, views in self.views:
+                views[index] = self.storages[index].view(state)
+            if self.waiting is not None:
+                self.waiting[1][index] = self.storages[index].prepared()[0]
 
 
 def _uses(batch: Batch, space: int, key: bytes) -> bool:
