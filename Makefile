@@ -23,6 +23,13 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# HTML of docs/ and of the docstrings; a warning is an error
+DOCS := build/docs
+docs: $(STAMP)
+	$(BIN)/python -c "import sphinx, myst_parser, furo" 2>/dev/null || $(BIN)/python -m pip install -q --no-build-isolation -e ".[docs]"
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs $(DOCS)
+	@echo "$(DOCS)/index.html"
+
 # The peers live in an environment of their own. ONLY=create,tags SYSTEMS=plain,perdure RUNS=5
 BENCH := .venv-bench
 RUNS ?= 5

@@ -1,0 +1,19 @@
+"""Sphinx: the pages of this directory, and the reference from the docstrings."""
+
+from importlib.metadata import version as installed
+
+project = "perdure"
+version = release = installed("perdure")
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+source_suffix = {".md": "markdown"}
+
+html_theme = "furo"
+html_title = f"perdure {version}"
+
+default_role = "literal"  # docstrings write names in single backquotes, as Markdown does
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_display_short_literal_types = True
