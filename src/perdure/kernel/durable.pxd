@@ -8,6 +8,7 @@ cdef class Layout:
     cdef set descriptors
     cdef PyObject* slots[63]
     cdef int count
+    cdef int inline_count
     cdef int position(self, str name) except -2
 
 
@@ -35,8 +36,11 @@ cdef class Durable:
     cdef unsigned long long mask
     cdef Owner owner
     cdef Layout layout
+    cdef object field0, field1, field2, field3, field4, field5
     cdef object __weakref__
 
 
+cdef object get_field(Durable self, int index)
+cdef int put_field(Durable self, int index, object value) except -1
 cdef int ensure_loaded(Durable self) except -1
 cdef int ensure_writable(Durable self) except -1

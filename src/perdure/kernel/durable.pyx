@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Base type of durable objects and the identity map of their owner.
 
-State, object id and owner sit in the C struct; fields are ordinary instance attributes. CPython keeps those of
-a class in an inline array as long as nobody asks for `__dict__`, and then reads and writes them at their fastest,
-so nothing here asks for it: each object has a bit mask of the fields it has, over the names its class has seen.
+State, object id, owner and the first few fields sit in the C struct. A class has a layout, the names that its
+instances have used, and each object a bit mask of those it has; finding a field is a comparison of a few pointers,
+which is quicker than the generic lookup through the type. Further fields, and what is not stored, are in the
+instance's dict.
 
 The states are ordered so that one comparison answers each hot question: loaded is above GHOST, registered for
 writing is above CLEAN.
@@ -13,16 +14,12 @@ from cpython.dict cimport PyDict_Clear, PyDict_GetItemWithError
 from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr
 from cpython.ref cimport Py_REFCNT
 
+from sys import intern
+
 from perdure.errors import ClosedObjectError, ObjectError, ReferenceError as DeadReferenceError
 
 cdef extern from *:
     """
-    /* object.__new__ sets up inline values on every supported Python; tp_alloc alone does not on 3.11. */
-    static PyObject* perdure_bare_new(PyObject* cls) {
-        static PyObject* no_arguments = NULL;
-        if (no_arguments == NULL && (no_arguments = PyTuple_New(0)) == NULL) return NULL;
-        return PyBaseObject_Type.tp_new((PyTypeObject*)cls, no_arguments, NULL);
-    }
     static PyObject* perdure_new(PyObject* cls, PyObject* arguments, PyObject* keywords) {
         return ((PyTypeObject*)cls)->tp_new((PyTypeObject*)cls, arguments, keywords);
     }
@@ -36,20 +33,24 @@ cdef extern from *:
         while (base->tp_flags & Py_TPFLAGS_HEAPTYPE) base = base->tp_base;
         return base->tp_new((PyTypeObject*)cls, no_arguments, NULL);
     }
-    #define PERDURE_SET_NEW(type, function) ((PyTypeObject*)(type))->tp_new = (newfunc)(function)
-    /* The fields of bare memory are NULL, which Cython's own assignment does not expect. */
-    #define PERDURE_INIT(self, its_layout) do { \
-        (self)->state = 2; \
-        Py_INCREF(Py_None); *(PyObject**)&(self)->owner = Py_None; \
-        Py_INCREF(its_layout); *(PyObject**)&(self)->layout = (PyObject*)(its_layout); \
-    } while (0)
+    /* field0 to field5 lie one after the other. */
+    #define PERDURE_FIELD(self, index) (((PyObject**)&(self)->field0)[index])
+    static inline PyObject* perdure_taken(PyObject* value) { Py_INCREF(value); return value; }
+    static inline void perdure_replace(PyObject** place, PyObject* value) {
+        PyObject* old = *place;
+        Py_INCREF(value);
+        *place = value;
+        Py_XDECREF(old);
+    }
+    #define PERDURE_PUT(self, index, value) perdure_replace(&PERDURE_FIELD(self, index), value)
     """
-    object perdure_bare_new(object cls)
+    PyObject* PERDURE_FIELD(Durable self, int index)
+    object perdure_taken(PyObject* value)
+    void PERDURE_PUT(Durable self, int index, object value)
+    bint PyUnicode_CHECK_INTERNED(object text)
     object perdure_static_new(object cls)
     object perdure_new(object cls, tuple arguments, PyObject* keywords)
     int perdure_init(object instance, tuple arguments, PyObject* keywords) except -1
-    void PERDURE_SET_NEW(object cls, void* function)
-    void PERDURE_INIT(Durable self, Layout layout)
 
 cdef extern from "Python.h":
     object PyObject_GenericGetDict(object obj, void* context)
@@ -67,6 +68,7 @@ cdef enum:
     _CLEAN = 1
     _NEW = 2
     _DIRTY = 3
+    _INLINE = 6          # fields in the struct
     _SLOTS = 63          # names with a bit of their own; bit 63 says that there are others
     _VOLATILE = 1        # has members that are not stored and vanish with the loaded state
     _PINNED = 2          # has `_X__` members, which only a live wrapper can keep: never made a ghost
@@ -125,11 +127,13 @@ cdef class Layout:
                     return -1
                 break
         cdef int index = len(self.names)
+        name = intern(name)
         self.names.append(name)
         self.positions[name] = index
         if index < _SLOTS:
             self.slots[index] = <PyObject*>name
             self.count = index + 1
+            self.inline_count = min(self.count, _INLINE)
         return index
 
     def mask_of(self, names):
@@ -145,6 +149,37 @@ cdef class Layout:
         """The names in `mask`, in layout order, as a tuple. Not for wide masks: those are read from the object."""
         cdef int index
         return tuple([self.names[index] for index in range(self.count) if mask & (1ULL << index)])
+
+
+cdef object get_field(Durable self, int index):
+    """A field that the mask says is there."""
+    if index < _INLINE:
+        return perdure_taken(PERDURE_FIELD(self, index))
+    return PyObject_GenericGetAttr(self, <object>self.layout.slots[index])
+
+
+cdef int put_field(Durable self, int index, object value) except -1:
+    """Set a field by its position, or by its name where it has no bit; no conversion, no registration."""
+    if index < _INLINE:
+        PERDURE_PUT(self, index, value)
+        self.mask |= 1ULL << index
+    else:
+        PyObject_GenericSetAttr(self, self.layout.names[index], value)
+        self.mask |= bit(index)
+    return 0
+
+
+cdef int drop_field(Durable self, int index) except -1:
+    if index < _INLINE:
+        if not self.mask & (1ULL << index):
+            raise AttributeError(f"{describe(self)} has no field {self.layout.names[index]!r}")
+        self.mask &= ~(1ULL << index)
+        PERDURE_PUT(self, index, None)
+        return 0
+    PyObject_GenericSetAttr(self, self.layout.names[index], <object>NULL)
+    if index < _SLOTS:
+        self.mask &= ~(1ULL << index)
+    return 0
 
 
 cdef inline unsigned long long bit(int index):
@@ -212,9 +247,7 @@ cdef int set_checked(Durable self, str name, object value) except -1:
         ensure_loaded(self)
         value = self._perdure_convert_(name, value)
     ensure_writable(self)
-    PyObject_GenericSetAttr(self, name, value)
-    self.mask |= bit(index)
-    return 0
+    return put_field(self, index, value)
 
 
 cdef class Durable:
@@ -228,20 +261,38 @@ cdef class Durable:
 
     _perdure_weak_ = None
 
+    def __cinit__(self):
+        self.state = _NEW
+        self.layout = layout_of(type(self))
+
     def __getattribute__(self, str name):
+        cdef int index
+        cdef Layout layout = self.layout
+        cdef PyObject* position
         if self.state <= _GHOST and not _needs_no_state(name):
             ensure_loaded(self)
-        if not self.touched:
-            self.touched = 1
+        for index in range(layout.inline_count):
+            if layout.slots[index] == <PyObject*>name:
+                if self.mask & (1ULL << index):
+                    if not self.touched:
+                        self.touched = 1
+                    return perdure_taken(PERDURE_FIELD(self, index))
+                break
+        else:
+            if not PyUnicode_CHECK_INTERNED(name):
+                position = PyDict_GetItemWithError(layout.positions, name)
+                if position != NULL and <object>position < _INLINE and self.mask & (1ULL << <int><object>position):
+                    return perdure_taken(PERDURE_FIELD(self, <int><object>position))
+        self.touched = 1
         return PyObject_GenericGetAttr(self, name)
 
     def __setattr__(self, str name, value):
         cdef int index
         cdef Layout layout = self.layout
         if self.state > _CLEAN and _is_plain(value):
-            for index in range(layout.count):
+            for index in range(layout.inline_count):
                 if layout.slots[index] == <PyObject*>name:
-                    PyObject_GenericSetAttr(self, name, value)
+                    PERDURE_PUT(self, index, value)
                     self.mask |= 1ULL << index
                     return
         set_checked(self, name, value)
@@ -254,9 +305,7 @@ cdef class Durable:
                 ensure_loaded(self)
             else:
                 ensure_writable(self)
-                PyObject_GenericSetAttr(self, name, <object>NULL)
-                if index < _SLOTS:
-                    self.mask &= ~(1ULL << index)
+                drop_field(self, index)
                 return
         PyObject_GenericSetAttr(self, name, <object>NULL)
 
@@ -266,15 +315,6 @@ cdef class Durable:
     def _perdure_forget_(self):
         pass
 
-
-cdef object durable_new(object cls, object args, PyObject* kwargs):
-    cdef Layout layout = layout_of(cls)
-    cdef Durable self = <Durable>perdure_bare_new(cls)
-    PERDURE_INIT(self, layout)
-    return self
-
-
-PERDURE_SET_NEW(Durable, <void*>durable_new)
 
 cdef Owner ambient = None
 
@@ -483,13 +523,13 @@ cdef class Owner:
 
 cdef int clear_fields(Durable obj) except -1:
     cdef int index
-    if obj.volatile or obj.mask & WIDE:
-        PyDict_Clear(PyObject_GenericGetDict(obj, NULL))
-    else:
-        for index in range(obj.layout.count):
-            if obj.mask & (1ULL << index):
-                PyObject_GenericSetAttr(obj, <object>obj.layout.slots[index], <object>NULL)
+    cdef unsigned long long mask = obj.mask
     obj.mask = 0
+    for index in range(min(obj.layout.count, _INLINE)):
+        if mask & (1ULL << index):
+            PERDURE_PUT(obj, index, None)
+    if obj.volatile or mask >> _INLINE:
+        PyDict_Clear(PyObject_GenericGetDict(obj, NULL))
     obj.volatile = 0
     return 0
 
@@ -631,41 +671,46 @@ def fields(Durable obj):
     """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
     cdef int index
     cdef dict found = {}
-    if obj.mask & WIDE:
-        content = <dict>PyObject_GenericGetDict(obj, NULL)
-        return {name: value for name, value in content.items() if not _is_volatile(name)}
     for index in range(obj.layout.count):
         if obj.mask & (1ULL << index):
-            name = <object>obj.layout.slots[index]
-            found[name] = PyObject_GenericGetAttr(obj, name)
+            found[<object>obj.layout.slots[index]] = get_field(obj, index)
+    if obj.mask & WIDE:
+        for name, value in (<dict>PyObject_GenericGetDict(obj, NULL)).items():
+            if name not in found and not _is_volatile(name) and not _needs_no_state(name):
+                found[name] = value
     return found
 
 
 def field_values(Durable obj):
     """The stored fields' values in layout order, without loading. Not for wide objects."""
     cdef int index
-    cdef unsigned long long mask = obj.mask
     cdef list found = []
     for index in range(obj.layout.count):
-        if mask & (1ULL << index):
-            found.append(PyObject_GenericGetAttr(obj, <object>obj.layout.slots[index]))
+        if obj.mask & (1ULL << index):
+            found.append(get_field(obj, index))
     return found
 
 
-def restore_fields(Durable obj, tuple names, list values, unsigned long long mask):
-    """Set loaded fields on a ghost; `mask` is the layout's mask of `names`."""
+def restore_fields(Durable obj, tuple names, list values):
+    """Set loaded fields on a ghost, also those that the class now handles by a data descriptor."""
     cdef Py_ssize_t index
+    cdef int position
     for index in range(len(names)):
-        PyObject_GenericSetAttr(obj, names[index], values[index])
-    obj.mask = mask
+        position = obj.layout.position(names[index])
+        if position >= 0:
+            put_field(obj, position, values[index])
+        else:
+            (<dict>PyObject_GenericGetDict(obj, NULL))[names[index]] = values[index]
+            obj.mask |= WIDE
 
 
 def set_field(Durable obj, str name, value):
     """Set a field without conversion or registration."""
-    PyObject_GenericSetAttr(obj, name, value)
     cdef int index = obj.layout.position(name)
     if index >= 0:
-        obj.mask |= bit(index)
+        put_field(obj, index, value)
+    else:
+        PyObject_GenericSetAttr(obj, name, value)
 
 
 def is_volatile(str name):

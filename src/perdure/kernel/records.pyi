@@ -8,8 +8,7 @@ from perdure.kernel.durable import Durable, Owner
 OBJECT_BYTES: int
 
 class Shape:
-    mask: int
-    mask_cls: type | None
+    cls: type | None
     def __init__(self, shape_id: int, entry: Any, names: tuple[str, ...]) -> None: ...
     @property
     def shape_id(self) -> int: ...

@@ -7,13 +7,14 @@ new objects becomes records. Anything out of the ordinary is left to methods of 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
-from cpython.object cimport PyObject, PyObject_GenericGetAttr, PyObject_GenericSetAttr
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
-from perdure.kernel.durable cimport Durable, Layout, Owner
+from perdure.kernel.durable cimport Durable, Layout, Owner, get_field, put_field
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel.codec import Reference, decode_values, encode_record, list_references
+from perdure.kernel.durable import restore_fields
 from perdure.kernel.keys import encode_uint
 
 cdef enum:
@@ -30,13 +31,13 @@ cdef uint64_t WIDE = 1ULL << 63
 
 
 cdef class Shape:
-    """A class with the names of its fields; `mask` is for the layout of the class's current Python type."""
+    """A class with the names of its fields; `cls` is its Python type here, once an object of it was loaded."""
 
     cdef readonly uint64_t shape_id
     cdef readonly object entry
     cdef readonly tuple names
-    cdef public uint64_t mask
-    cdef public object mask_cls
+    cdef public object cls
+    cdef list positions
 
     def __init__(self, uint64_t shape_id, entry, tuple names):
         self.shape_id = shape_id
@@ -92,7 +93,7 @@ def fetch(Owner owner, uint64_t oid, bytes data not None, dict shapes, extend):
     if shape_id >= _FIRST_FREE_ID:
         found = PyDict_GetItemWithError(shapes, shape_id)
         if found != NULL:
-            cls = (<Shape?><object>found).mask_cls
+            cls = (<Shape?><object>found).cls
     if cls is None:
         cls = owner.class_of_shape(shape_id)
     obj = <Durable>owner.ghost(oid, cls)
@@ -144,9 +145,10 @@ cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values,
     cdef PyObject* found = PyDict_GetItemWithError(shapes, shape_id)
     cdef Shape shape = <Shape?>(<object>found if found != NULL else owner.shape_of_id(shape_id))
     cdef Py_ssize_t index
-    if shape.mask_cls is not type(obj):
-        shape.mask = obj.layout.mask_of(shape.names)
-        shape.mask_cls = type(obj)
+    cdef int position
+    if shape.cls is not type(obj):
+        shape.positions = [obj.layout.position(name) for name in shape.names]
+        shape.cls = type(obj)
     if len(values) != len(shape.names):
         raise CorruptRecordError(
             f"damaged record of object #{obj.oid}: {len(values)} values for the {len(shape.names)} fields of its shape"
@@ -154,8 +156,11 @@ cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values,
     if weak or obj.weakly:
         owner.unwrap_weak(obj, shape.names, values)
     for index in range(len(values)):
-        PyObject_GenericSetAttr(obj, shape.names[index], values[index])
-    obj.mask = shape.mask
+        position = shape.positions[index]
+        if position < 0:
+            restore_fields(obj, shape.names, values)
+            return 0
+        put_field(obj, position, values[index])
     return 0
 
 
@@ -233,7 +238,7 @@ cdef bytes encode(Durable obj, Shape shape, refer):
     cdef list values = []
     for index in range(obj.layout.count):
         if obj.mask & (1ULL << index):
-            values.append(PyObject_GenericGetAttr(obj, <object>obj.layout.slots[index]))
+            values.append(get_field(obj, index))
     obj.state = _CLEAN
     try:
         return encode_record(shape.shape_id, values, refer)

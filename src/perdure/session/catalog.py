@@ -177,6 +177,8 @@ class Catalog:
                 return None
             entry.cls = cls
             entry.by_mask.clear()
+            for shape in entry.by_names.values():
+                shape.cls = None
             self._by_type[cls] = entry
             return entry
 

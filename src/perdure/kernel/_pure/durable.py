@@ -541,11 +541,14 @@ def field_values(obj: Durable) -> list[Any]:
     return list(fields(obj).values())
 
 
-def restore_fields(obj: Durable, names: tuple[str, ...], values: list[Any], mask: int) -> None:
-    """Set loaded fields on a ghost; `mask` is the layout's mask of `names`."""
+def restore_fields(obj: Durable, names: tuple[str, ...], values: list[Any]) -> None:
+    """Set loaded fields on a ghost, also those that the class now handles by a data descriptor."""
+    struct = obj._perdure_struct_
+    content = raw_fields(obj)
     for name, value in zip(names, values, strict=True):
-        _set(obj, name, value)
-    obj._perdure_struct_.mask = mask
+        content[name] = value
+        position = struct.layout.position(name)
+        struct.mask |= _bit(position) if position >= 0 else _WIDE
 
 
 def set_field(obj: Durable, name: str, value: Any) -> None:

@@ -14,16 +14,15 @@ _FIRST_FREE_ID = 64
 
 
 class Shape:
-    """A class with the names of its fields; `mask` is for the layout of the class's current Python type."""
+    """A class with the names of its fields; `cls` is its Python type here, once an object of it was loaded."""
 
-    __slots__ = ("entry", "mask", "mask_cls", "names", "shape_id")
+    __slots__ = ("cls", "entry", "names", "shape_id")
 
     def __init__(self, shape_id: int, entry: Any, names: tuple[str, ...]) -> None:
         self.shape_id = shape_id
         self.entry = entry
         self.names = names
-        self.mask = 0
-        self.mask_cls: type | None = None
+        self.cls: type | None = None
 
 
 def shape_id_of(data: bytes) -> int:
@@ -55,9 +54,7 @@ def restore(
 
 
 def _restore_shape(owner: Any, obj: durable.Durable, shape: Shape, values: list[object], references: list[Any]) -> None:
-    if shape.mask_cls is not type(obj):
-        shape.mask = durable.layout_for(type(obj)).mask_of(shape.names)
-        shape.mask_cls = type(obj)
+    shape.cls = type(obj)
     if len(values) != len(shape.names):
         raise CorruptRecordError(
             f"damaged record of object #{durable.oid_of(obj)}: "
@@ -65,7 +62,7 @@ def _restore_shape(owner: Any, obj: durable.Durable, shape: Shape, values: list[
         )
     if obj._perdure_weak_ is not None or any(reference.weak for reference in references):
         owner.unwrap_weak(obj, shape.names, values)
-    durable.restore_fields(obj, shape.names, values, shape.mask)
+    durable.restore_fields(obj, shape.names, values)
 
 
 def store_new(
