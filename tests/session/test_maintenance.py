@@ -139,7 +139,7 @@ WRITE = """
 import sys; sys.path.insert(0, {folder!r})
 from perdure.kernel import durable
 from perdure.session import Database, get_root, set_root
-import vanishing
+import vanishing; durable.set_ambient(None)
 database = Database.open({file!r}); connection = database.connect()
 thing = vanishing.Gone(); thing.number = 5; thing.child = vanishing.Gone(); thing.child.text = "deep"
 set_root(connection, "gone", thing); connection.commit(); connection.close(); database.close()
