@@ -1,27 +1,81 @@
 """Durable, shared, transactional and searchable Python objects.
 
-The memo face: functions on the workspace of this process. Several names are those of builtins; use them through the
-package (`import perdure as db0`).
+The memo face: functions on the workspace of this process. Several names are those of builtins, so use them
+through the package: `import perdure as db0`.
 """
 
 from __future__ import annotations
 
-from perdure.errors import BadPrefixError, ClassNotFoundError, MigrateError, ReferenceError
+from perdure.collections import (
+    ByteArray as bytearray,
+)
+from perdure.collections import (
+    Dict as dict,
+)
+from perdure.collections import (
+    List as list,
+)
+from perdure.collections import (
+    Set as set,
+)
+from perdure.collections import (
+    Tuple as tuple,
+)
+from perdure.errors import (
+    BadPrefixError,
+    ClassNotFoundError,
+    MigrateError,
+    ReferenceError,
+)
 from perdure.model import (
+    EnumType,
+    EnumValue,
+    Memo,
     MemoBase,
+    assign,
+    delete,
+    enum,
     exists,
     expired,
     fetch,
     find_singleton,
+    getattr_as,
+    getrefcount,
+    is_enum,
+    is_enum_value,
     is_memo,
     is_singleton,
+    materialized,
     memo,
     set_prefix,
+    touch,
     uuid,
     weak_proxy,
 )
+from perdure.model import (
+    WeakProxy as MemoWeakProxy,
+)
+from perdure.query import (
+    Index as index,
+)
+from perdure.query import (
+    ObjectTagManager,
+    Tag,
+    as_tag,
+    find,
+    no,
+    tags,
+)
+from perdure.query import (
+    Query as QueryObject,
+)
 from perdure.workspace import (
+    AtomicManager,
     PrefixMetaData,
+    Snapshot,
+    atomic,
+    atomic_assign,
+    begin_atomic,
     clear_cache,
     close,
     commit,
@@ -32,27 +86,49 @@ from perdure.workspace import (
     get_mutable_prefixes,
     get_prefix_of,
     get_prefixes,
+    get_snapshot_of,
     get_state_num,
     init,
     open,
     refresh,
     set_cache_size,
+    snapshot,
+    wait,
 )
 
 __all__ = [
+    "AtomicManager",
     "BadPrefixError",
     "ClassNotFoundError",
+    "EnumType",
+    "EnumValue",
+    "Memo",
     "MemoBase",
+    "MemoWeakProxy",
     "MigrateError",
+    "ObjectTagManager",
     "PrefixMetaData",
+    "QueryObject",
     "ReferenceError",
+    "Snapshot",
+    "Tag",
+    "as_tag",
+    "assign",
+    "atomic",
+    "atomic_assign",
+    "begin_atomic",
+    "bytearray",
     "clear_cache",
     "close",
     "commit",
+    "delete",
+    "dict",
     "drop",
+    "enum",
     "exists",
     "expired",
     "fetch",
+    "find",
     "find_singleton",
     "get_cache_stats",
     "get_config",
@@ -60,15 +136,30 @@ __all__ = [
     "get_mutable_prefixes",
     "get_prefix_of",
     "get_prefixes",
+    "get_snapshot_of",
     "get_state_num",
+    "getattr_as",
+    "getrefcount",
+    "index",
     "init",
+    "is_enum",
+    "is_enum_value",
     "is_memo",
     "is_singleton",
+    "list",
+    "materialized",
     "memo",
+    "no",
     "open",
     "refresh",
+    "set",
     "set_cache_size",
     "set_prefix",
+    "snapshot",
+    "tags",
+    "touch",
+    "tuple",
     "uuid",
+    "wait",
     "weak_proxy",
 ]

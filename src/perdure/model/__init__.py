@@ -1,25 +1,40 @@
 """Durable classes: what `memo` makes, their fields, identity and references, enums."""
 
 from perdure.model.access import exists, fetch, find_singleton, is_memo, is_singleton
+from perdure.model.attributes import assign, delete, getattr_as, getrefcount, touch
 from perdure.model.base import Memo
-from perdure.model.creation import set_prefix
+from perdure.model.creation import materialized, set_prefix
+from perdure.model.enums import EnumType, EnumValue, enum, is_enum, is_enum_value
 from perdure.model.identity import uuid
 from perdure.model.memo import MemoBase, is_memo_class, memo
+from perdure.model.values import Unresolved
 from perdure.model.weak import WeakProxy, expired, weak_proxy
 
 __all__ = [
+    "EnumType",
+    "EnumValue",
     "Memo",
     "MemoBase",
+    "Unresolved",
     "WeakProxy",
+    "assign",
+    "delete",
+    "enum",
     "exists",
     "expired",
     "fetch",
     "find_singleton",
+    "getattr_as",
+    "getrefcount",
+    "is_enum",
+    "is_enum_value",
     "is_memo",
     "is_memo_class",
     "is_singleton",
+    "materialized",
     "memo",
     "set_prefix",
+    "touch",
     "uuid",
     "weak_proxy",
 ]

@@ -24,6 +24,8 @@ class Memo(durable.Durable):
     Equality and hash are those of the object itself, unless the class defines others.
     """
 
+    __slots__ = ()
+
     _perdure_factory_: Any = None
     _perdure_typed_ = True
     _perdure_prefix_: str | None = None

@@ -7,14 +7,14 @@ singletons return the instance that exists.
 from __future__ import annotations
 
 import inspect
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from perdure.errors import FrozenObjectError, ObjectError
+from perdure.errors import ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.session import Connection, get_root, identity_of, set_root
+from perdure.session import Connection, delete_root, get_root, identity_of, set_root
 
-__all__ = ["Factory", "factory_for", "is_singleton_class", "set_prefix", "singleton_of"]
+__all__ = ["Factory", "factory_for", "is_singleton_class", "materialized", "set_prefix", "singleton_of"]
 
 
 class Factory(Protocol):
@@ -62,6 +62,8 @@ class _Singleton:
         with connection.lock:
             found = singleton_of(cls, connection)
             if found is None:
+                if not connection.writable:
+                    connection.refuse_create(cls)
                 found = construct_in(connection, cls, args, kwargs)
                 set_root(connection, _root_name(cls), found)
             return found
@@ -80,13 +82,7 @@ def construct_in(connection: Connection, cls: type, args: tuple[Any, ...], kwarg
     """Make an instance that belongs to `connection`, unless its `__init__` chooses another prefix."""
     if (args or kwargs) and cls.__init__ is object.__init__:  # type: ignore[misc]
         raise TypeError(f"{cls.__qualname__}() takes no arguments")
-    if not connection.writable:
-        raise FrozenObjectError(f"Cannot modify read-only prefix: {scope.name_of(connection)}")
-    made = cast(Any, cls).__new__(cls, *args, **kwargs)
-    durable.set_owner(made, connection)
-    made.__init__(*args, **kwargs)
-    durable.adopt(made, durable.owner_of(made))
-    return made
+    return durable.construct(cls, args, kwargs, connection)
 
 
 def _root_name(cls: type) -> str:
@@ -98,9 +94,35 @@ def singleton_of(cls: type, connection: Connection) -> Any:
     return get_root(connection, _root_name(cls))
 
 
+def is_the_singleton(obj: durable.Durable, connection: Connection) -> bool:
+    """Whether an object is the one instance of its class, kept for that."""
+    return is_singleton_class(type(obj)) and singleton_of(type(obj), connection) is obj
+
+
+def remove_singleton(obj: durable.Durable, connection: Connection) -> None:
+    """Let the next call of the class make another instance, if `obj` is the one there is."""
+    if is_the_singleton(obj, connection):
+        delete_root(connection, _root_name(type(obj)))
+
+
 def is_singleton_class(cls: type) -> bool:
     """Whether a class has one instance a prefix."""
     return bool(getattr(cls, "_perdure_flags_", {}).get("singleton"))
+
+
+def materialized(obj: Any, /) -> Any:
+    """The object in a form that can be used in full: inside of `__init__`, `self` gets its identity.
+
+    Anything else is returned as it is.
+
+    >>> def __init__(self, project):
+    ...     project.tasks.append(perdure.materialized(self))
+    """
+    if isinstance(obj, durable.Durable) and durable.is_building(obj):
+        connection = scope.connection_of(obj)
+        with connection.lock:
+            connection.add(obj)
+    return obj
 
 
 def set_prefix(obj: Any, prefix: str | None, /) -> None:
@@ -118,7 +140,7 @@ def set_prefix(obj: Any, prefix: str | None, /) -> None:
         raise TypeError(f"set_prefix: prefix must be a str, not {type(prefix).__name__}")
     if id(obj) in _probes:
         raise _Found(prefix)
-    if durable.state_of(obj) != durable.NEW or durable.oid_of(obj):
+    if not durable.is_building(obj):
         raise ObjectError("object already initialized; set_prefix is for the first statement of __init__")
     if durable.mask_of(obj):
         raise ObjectError("set_prefix must be called before initializing any object members")

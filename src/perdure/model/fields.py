@@ -4,53 +4,89 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from perdure.collections.convert import convert
 from perdure.errors import ObjectError
+from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import durable
+from perdure.model import scope
 from perdure.model.weak import WeakProxy
-from perdure.session import Weak
+from perdure.session import Connection, builtin_id
 
 if TYPE_CHECKING:
     from perdure.model.base import Memo
 
-__all__ = ["convert_field", "unsupported"]
+__all__ = ["convert_field"]
 
-_none: frozenset[str] = frozenset()
-
-
-def unsupported(cls: type, name: str, value: object) -> AttributeError:
-    """The error for a value that no field can keep."""
-    kind = type(value)
-    shown = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return AttributeError(f"Unsupported attribute type {shown} for {cls.__module__}.{cls.__qualname__}.{name}")
+_LIST = 1
+_nothing: frozenset[str] = frozenset()
 
 
 def convert_field(obj: Memo, name: str, value: Any) -> Any:
-    """The value that the field keeps. Raises `AttributeError` for what cannot be stored."""
+    """The value that the field keeps: containers become durable, the rest stays.
+
+    Raises `AttributeError` for what cannot be stored; the object is as it was.
+    """
     if isinstance(value, durable.Durable):
-        _note(obj, name, weak=False)
-        return value
-    if isinstance(value, Weak):
-        return _convert_weak(obj, name, value)
-    from perdure.collections.convert import convert
-
-    try:
-        converted = convert(value)
-    except (TypeError, ObjectError) as error:
-        raise unsupported(type(obj), name, value) from error
-    _note(obj, name, weak=False)
-    return converted
-
-
-def _convert_weak(obj: Memo, name: str, value: Weak) -> Any:
-    if not isinstance(value, WeakProxy) or value.is_resolved():
-        _note(obj, name, weak=True)
-        return value.target
-    _note(obj, name, weak=False)
+        _check_usable(value)
+        if builtin_id(type(value)):
+            _check_home(obj, name, value)
+        weak = False
+    elif isinstance(value, WeakProxy):
+        target = value._perdure_target_
+        weak = target is not None and _home(target) is _home(obj)
+        value = value if target is None else target
+    else:
+        if isinstance(value, type):
+            _check_scope(obj, name, value)
+        try:
+            value = convert(value)
+        except (TypeError, ObjectError) as error:
+            raise _unsupported(obj, name, value, error) from error
+        weak = False
+    names = obj._perdure_weak_ or _nothing
+    if weak != (name in names):
+        obj._perdure_weak_ = names | {name} if weak else (names - {name}) or None
     return value
 
 
-def _note(obj: Memo, name: str, *, weak: bool) -> None:
-    """Record whether the reference in a field holds its target."""
-    names = obj._perdure_weak_ or _none
-    if weak != (name in names):
-        obj._perdure_weak_ = names | {name} if weak else names - {name}
+def _unsupported(obj: Memo, name: str, value: object, reason: object) -> AttributeError:
+    kind, cls = type(value), type(obj)
+    shown = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    place = f"{cls.__module__}.{cls.__qualname__}.{name}"
+    return AttributeError(f"Unsupported attribute type {shown} for {place}: {reason}")
+
+
+def _check_usable(value: durable.Durable) -> None:
+    state = durable.state_of(value)
+    if state == durable.DEAD:
+        raise DeadReferenceError(f"{durable.describe(value)} was deleted and cannot be referred to")
+    if state == durable.GHOST and durable.owner_of(value) is None:
+        raise ObjectError(f"{durable.describe(value)} is no longer accessible: its database was closed")
+
+
+def _home(obj: durable.Durable) -> Connection | None:
+    """The connection that an object belongs to, or will belong to once it is stored."""
+    owner = durable.owner_of(obj)
+    found = owner if owner is not None else durable.get_ambient()
+    return found if isinstance(found, Connection) else None
+
+
+def _check_home(obj: Memo, name: str, value: durable.Durable) -> None:
+    """Refuse collections of another prefix: what they hold could not be counted here."""
+    home = _home(obj)
+    owner = durable.owner_of(value)
+    filled_elsewhere = owner is None and builtin_id(type(value)) == _LIST and len(value) > 0  # type: ignore[arg-type]
+    if _home(value) is not home and (owner is not None or filled_elsewhere):
+        place = f"{type(obj).__qualname__}.{name}"
+        raise AttributeError(f"a {type(value).__qualname__} of another prefix cannot be moved to {place}; copy it")
+
+
+def _check_scope(obj: Memo, name: str, value: type) -> None:
+    """Refuse a class that is bound to another prefix."""
+    prefix = getattr(value, "_perdure_prefix_", None)
+    home = _home(obj)
+    if prefix is not None and home is not None and scope.name_of(home) != prefix:
+        raise AttributeError(
+            f"{value.__qualname__} is bound to prefix {prefix} and cannot be stored in "
+            f"{type(obj).__qualname__}.{name} on prefix {scope.name_of(home)}"
+        )

@@ -43,6 +43,8 @@ def check_identity(obj: durable.Durable | WeakProxy) -> None:
         return
     if not hasattr(type(obj), "_perdure_factory_"):
         raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} objects have none")
+    if durable.is_building(obj) and not durable.oid_of(obj):
+        raise ObjectError(f"no UUID before the end of __init__; use uuid(materialized(self)) in {type(obj).__name__}")
     if durable.owner_of(obj) is None and durable.state_of(obj) == durable.GHOST:
         raise ObjectError(f"{durable.describe(obj)} is no longer accessible: its database was closed")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from perdure.kernel import durable
 from perdure.model.base import Memo, field_dict
@@ -28,6 +28,15 @@ class MemoBase(Memo):
 
 
 MemoBase._perdure_abstract_ = MemoBase
+
+
+class _Fielded(Memo):
+    """For classes without a dict of their own: the place of the instance's fields."""
+
+    __slots__ = ("__dict__",)
+
+
+_Fielded._perdure_abstract_ = _Fielded
 
 
 @overload
@@ -87,7 +96,7 @@ def is_memo_class(value: object) -> bool:
 
 def _make(target: type, prefix: str | None, identity: str | None, flags: dict[str, bool]) -> type:
     _check(target)
-    bases = (target,) if issubclass(target, Memo) else (target, Memo)
+    bases = (target,) if issubclass(target, Memo) else (target, Memo if _has_dict(target) else _Fielded)
     members: dict[str, Any] = {
         "__module__": target.__module__,
         "__qualname__": target.__qualname__,
@@ -101,12 +110,16 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
         members["__firstlineno__"] = target.__dict__["__firstlineno__"]
     if identity is not None:
         members["_perdure_identity_"] = identity
-    made = _derive(target, bases, members)
+    made: Any = _derive(target, bases, members)
     if issubclass(target, Memo):
         target._perdure_abstract_ = target
     made._perdure_factory_ = factory_for(made, prefix=prefix, singleton=flags.get("singleton", False))
     register_class(made)
-    return made
+    return cast(type, made)
+
+
+def _has_dict(target: type) -> bool:
+    return any("__dict__" in base.__dict__ for base in target.__mro__)
 
 
 def _check(target: Any) -> None:
@@ -131,12 +144,12 @@ def _derive(target: type, bases: tuple[type, ...], members: dict[str, Any]) -> A
         del target.__init_subclass__
     silent = _wants_keywords(target)
     if silent:
-        target.__init_subclass__ = classmethod(_ignore)  # type: ignore[assignment]
+        target.__init_subclass__ = classmethod(_ignore)  # type: ignore[assignment,method-assign]
     try:
         return _metaclass_for(type(target))(target.__name__, bases, members)
     finally:
         if own is not None:
-            target.__init_subclass__ = own
+            target.__init_subclass__ = own  # type: ignore[method-assign]
         elif silent:
             del target.__init_subclass__
 

@@ -11,7 +11,7 @@ from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.session import Connection
 
-__all__ = ["Scope", "connection_of", "current", "holding", "install", "name_of", "named", "require"]
+__all__ = ["Scope", "beside", "connection_of", "current", "holding", "install", "name_of", "named", "require"]
 
 
 class Scope(Protocol):
@@ -25,6 +25,9 @@ class Scope(Protocol):
 
     def holding(self, database: int, name: str | None = None) -> Connection:
         """The live connection of the database with this uuid, opened read-only when it is not open."""
+
+    def beside(self, connection: Connection, live: Connection) -> Connection:
+        """Where an object that `connection` refers to is seen: in the same snapshot, or the live one."""
 
     def name_of(self, connection: Connection) -> str:
         """The name of the prefix that a connection belongs to."""
@@ -59,6 +62,11 @@ def named(name: str | None, *, write: bool = False) -> Connection:
 def holding(database: int, name: str | None = None) -> Connection:
     """The live connection of the database with the uuid `database`; `name` is where it was last seen."""
     return require().holding(database, name)
+
+
+def beside(connection: Connection | None, live: Connection) -> Connection:
+    """The connection that sees the database of `live` as `connection` sees its own: in the same snapshot."""
+    return live if connection is None else require().beside(connection, live)
 
 
 def name_of(connection: Connection) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, cast
 
-from perdure.errors import CorruptRecordError, ReferenceError, WorkspaceError
+from perdure.collections.convert import register_conversion
+from perdure.errors import CorruptRecordError, ReferenceError, StorageError, WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.session import Connection, register_extension
+from perdure.session import Connection, Weak, register_extension
 
 __all__ = ["Address", "WeakProxy", "address_of", "expired", "target_of", "weak_proxy"]
 
@@ -138,10 +139,31 @@ def _decode_foreign(connection: Connection | None, payload: object) -> object:
         raise CorruptRecordError(f"a reference into another database is damaged: {payload!r}")
     address = Address(*payload)
     try:
-        return scope.holding(address.database, address.prefix).get(address.oid)
-    except (ReferenceError, WorkspaceError):
+        home = scope.beside(connection, scope.holding(address.database, address.prefix))
+    except (StorageError, WorkspaceError):
         return WeakProxy(None, address)
+    return _ghost(home, address.oid) or WeakProxy(None, address)
 
 
+def _ghost(connection: Connection, oid: int) -> durable.Durable | None:
+    """The object of an id, perhaps not loaded; None when there is none.
+
+    Takes no lock: the caller has that of another connection, and another thread may have them the other way round.
+    """
+    found = connection.objects.get(oid)
+    if found is None:
+        class_id = connection.class_id_of(oid)
+        if class_id is None:
+            return None
+        found = connection.ghost(oid, connection.classes.get(class_id) or connection.class_of(class_id))
+    return found
+
+
+def _convert_element(value: WeakProxy, converting: object) -> object:
+    target = value._perdure_target_
+    return value if target is None else Weak(target)
+
+
+register_conversion(WeakProxy, _convert_element)
 register_extension(_FOREIGN, durable.Durable, _encode_foreign, _decode_foreign)
 register_extension(_FOREIGN, WeakProxy, _encode_foreign, _decode_foreign)

@@ -1,5 +1,6 @@
 """Tags, `find` and indexes: objects found by what is said of them."""
 
+from perdure.query import values as _values  # noqa: F401 (registers what is a tag)
 from perdure.query.finding import find, find_in, no
 from perdure.query.index import Index
 from perdure.query.labels import Tag, as_tag, register_label, register_target

@@ -79,6 +79,8 @@ class Tagging:
 
     def change(self, obj: durable.Durable, tags: Iterable[bytes], add: bool, passive: bool = False) -> None:
         """Add or remove tags of an object; the next flush works it in."""
+        if self._connection.gate is not None:
+            self._connection.gate()
         self._changes.append((obj, tuple(tags), add, passive))
 
     def instance(self, class_id: int, oid: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perdure.errors import ObjectError
 from perdure.kernel import codec, durable
 
 if TYPE_CHECKING:
@@ -32,13 +31,14 @@ class Weak:
         assert self._connection is not None
         return self._connection.ghost(self._oid, self._cls)
 
-    def refer(self, connection: Connection) -> codec.Reference:
+    def refer(self, connection: Connection) -> codec.Reference | codec.Extension:
         """The stored form."""
         if self._target is not None:
-            self._oid, self._connection = connection.add(self._target), connection
+            owner = durable.owner_of(self._target) or connection
+            self._oid, self._connection = owner.add(self._target), owner
             self._target = None
         if self._connection is not connection:
-            raise ObjectError(f"{durable.describe(self.target)} belongs to another connection")
+            return connection.refer(self.target)
         return codec.Reference(self._oid, connection.catalog.class_id(self._cls), True)
 
 

@@ -1,7 +1,11 @@
 """Prefixes of a directory, the current one, commit, and the other functions of the memo face."""
 
+from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.functions import (
     PrefixMetaData,
+    atomic,
+    atomic_assign,
+    begin_atomic,
     clear_cache,
     close,
     commit,
@@ -12,15 +16,25 @@ from perdure.workspace.functions import (
     get_mutable_prefixes,
     get_prefix_of,
     get_prefixes,
+    get_snapshot_of,
     get_state_num,
     init,
     open,
     refresh,
     set_cache_size,
+    snapshot,
+    wait,
 )
+from perdure.workspace.snapshot import Head, Snapshot
 
 __all__ = [
+    "AtomicManager",
+    "Head",
     "PrefixMetaData",
+    "Snapshot",
+    "atomic",
+    "atomic_assign",
+    "begin_atomic",
     "clear_cache",
     "close",
     "commit",
@@ -31,9 +45,12 @@ __all__ = [
     "get_mutable_prefixes",
     "get_prefix_of",
     "get_prefixes",
+    "get_snapshot_of",
     "get_state_num",
     "init",
     "open",
     "refresh",
     "set_cache_size",
+    "snapshot",
+    "wait",
 ]

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
+from perdure.model.attributes import assign
 from perdure.model.base import Memo
 from perdure.model.identity import parse_uuid
 from perdure.model.weak import WeakProxy, address_of
 from perdure.session import Connection, Database
+from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.prefix import OpenOptions, Prefix
-from perdure.workspace.workspace import Settings, Workspace
+from perdure.workspace.snapshot import Head, Snapshot
+from perdure.workspace.workspace import NOWHERE, Settings, Workspace
 
 __all__ = [
     "PrefixMetaData",
@@ -37,6 +40,8 @@ __all__ = [
     "set_cache_size",
     "workspace",
 ]
+
+durable.set_ambient(NOWHERE)
 
 _workspace: Workspace | None = None
 _owner_process = 0
@@ -135,7 +140,7 @@ def open(
         raise WorkspaceError(f"Invalid access type: {open_mode!r}; use 'rw' or 'r'")
     space = workspace()
     options = OpenOptions(
-        autocommit=autocommit,
+        autocommit=space.settings.autocommit if autocommit is None else bool(autocommit),
         lock_flags=dict(space.settings.lock_flags if lock_flags is None else lock_flags),
         history=history,
         check=check,
@@ -164,10 +169,11 @@ def _end() -> None:
     try:
         ending.close_all()
     finally:
-        _workspace = None
-        scope.install(None)
-        durable.set_ambient(None)
-        atexit.unregister(_close_at_exit)
+        if ending.closed:
+            _workspace = None
+            scope.install(None)
+            durable.set_ambient(NOWHERE)
+            atexit.unregister(_close_at_exit)
 
 
 def _close_at_exit() -> None:
@@ -180,9 +186,7 @@ def commit(prefix_name: str | None = None) -> None:
 
     Raises `RuntimeError` for a prefix that is not open, and inside of `atomic`.
     """
-    space = workspace()
-    for prefix in space.list_open() if prefix_name is None else [space.opened(prefix_name)]:
-        prefix.commit()
+    workspace().commit(prefix_name)
 
 
 def get_state_num(prefix: str | None = None, finalized: bool = False) -> int:
@@ -192,6 +196,70 @@ def get_state_num(prefix: str | None = None, finalized: bool = False) -> int:
     """
     found = workspace().opened(prefix)
     return found.connection.state + (1 if found.writable and not finalized else 0)
+
+
+def wait(prefix: str, state: int, timeout: int | None = None) -> bool:
+    """Wait until a prefix has committed a state; False when that takes longer than `timeout` milliseconds.
+
+    Raises `RuntimeError` for a prefix that is not open, `ValueError` for a negative state, `TypeError` for arguments
+    of other types.
+    """
+    for label, value in (("state", state), ("timeout", timeout)):
+        if not isinstance(value, int) or isinstance(value, bool):
+            if label == "timeout" and value is None:
+                continue
+            raise TypeError(f"{label} is an int, not {type(value).__name__}")
+    found = workspace().opened(prefix)
+    if state < 0:
+        raise ValueError(f"a state is not negative: {state}")
+    last = found.database.storage.watch(state - 1, None if timeout is None else timeout / 1000)
+    if not found.writable:
+        found.connection.refresh()
+    return last >= state
+
+
+def atomic() -> AtomicManager:
+    """A block of changes, on all prefixes, that is kept as a whole or undone: by an exception, or by `cancel()`.
+
+    Nothing is committed by it; blocks may be nested. Other threads' changes wait for its end.
+
+    >>> with perdure.atomic() as block:  # doctest: +SKIP
+    ...     task.done = True
+    ...     if not approved:
+    ...         block.cancel()
+    """
+    return AtomicManager(workspace().blocks)
+
+
+def begin_atomic() -> AtomicManager:
+    """An `atomic` block that has begun; it ends by its `close()` or `cancel()`."""
+    return atomic().__enter__()
+
+
+def atomic_assign(*objects: Any, **attributes: Any) -> None:
+    """`assign` on all objects or, when it fails for one, on none."""
+    with atomic():
+        assign(*objects, **attributes)
+
+
+def snapshot(state_spec: int | Mapping[str, int] | None = None, *, frozen: bool = False) -> Snapshot:
+    """What the open prefixes held at a committed state: now, at a state of the current prefix, or of each named one.
+
+    With `frozen`, the same states as in the newest snapshot taken without a state.
+    Raises `ValueError` for a state that does not exist.
+
+    >>> with perdure.snapshot(3) as before:  # doctest: +SKIP
+    ...     before.fetch(uuid).title
+    """
+    return workspace().snapshot(state_spec, frozen=frozen)
+
+
+def get_snapshot_of(obj: Any, /) -> Snapshot | Head:
+    """The snapshot that an object was got from; for live objects the head, which has the same methods."""
+    if not isinstance(obj, durable.Durable):
+        raise TypeError(f"get_snapshot_of takes a durable object, not {type(obj).__name__}")
+    space = workspace()
+    return space.snapshots.get(durable.owner_of(obj)) or space.head
 
 
 def refresh() -> bool:

@@ -7,19 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from perdure.errors import WorkspaceError
+from perdure.kernel import durable
 from perdure.session import Connection, Database
+from perdure.workspace.background import Follower
 
 __all__ = ["OpenOptions", "Prefix"]
 
 
 @dataclass(frozen=True)
 class OpenOptions:
-    """How a prefix is opened: `autocommit` None follows the workspace; `lock_flags` as in `init`."""
+    """How a prefix is opened; `lock_flags` as in `init`."""
 
-    autocommit: bool | None = None
+    autocommit: bool = True
     lock_flags: dict[str, Any] = field(default_factory=dict)
     history: bool = True
     check: bool = False
+
+
+def _move(connection: Connection, database: Database) -> None:
+    """Let a connection without changes go on with a file that was opened anew."""
+    connection.database, connection.catalog = database, database.catalog
+    connection.view = database.storage.view()
+    connection.classes.clear()
+    connection.generation += 1
+    for obj in list(connection.objects.values()):
+        durable.make_ghost(obj)
 
 
 class Prefix:
@@ -43,6 +55,7 @@ class Prefix:
         except BaseException:
             self.database.close()
             raise
+        self._follower = None if write else Follower(self)
 
     def _arguments(self, write: bool) -> dict[str, Any]:
         options = self.options
@@ -52,9 +65,39 @@ class Prefix:
         return {**found, "read_only": True}
 
     @property
+    def autocommits(self) -> bool:
+        """Whether changes are committed in the background."""
+        return bool(self.options.autocommit)
+
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return not self.connection.is_closed()
+
+    @property
     def writable(self) -> bool:
         """Whether this process may change the prefix."""
         return self.connection.writable
+
+    def make_writable(self) -> None:
+        """Let a prefix that was opened implicitly, for reading, be written; objects handed out stay usable.
+
+        Raises `DatabaseLockedError` when another process writes it; then it stays as it was.
+        """
+        connection = self.connection
+        if self._follower is not None:
+            self._follower.stop()
+        with connection.lock:
+            connection.view.release()
+            self.database.close()
+            try:
+                self.database = Database.open(self.path, name=self.name, **self._arguments(write=True))
+            except BaseException:
+                self.database = Database.open(self.path, name=self.name, **self._arguments(write=False))
+                self._follower = Follower(self)
+                raise
+            finally:
+                _move(connection, self.database)
+            connection.writable = True
 
     def commit(self) -> None:
         """Commit pending changes, if this process may write and there are any."""
@@ -74,6 +117,8 @@ class Prefix:
 
     def abandon(self) -> None:
         """End without committing."""
+        if self._follower is not None:
+            self._follower.stop()
         try:
             self.connection.close()
         finally:

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from perdure.engine.lock_file import LockFile
 from perdure.errors import PerdureError, WorkspaceError
 from perdure.kernel import durable
+from perdure.model import scope
 from perdure.session import Connection
+from perdure.workspace.atomic import Blocks
+from perdure.workspace.background import Autocommit
 from perdure.workspace.files import find_prefixes, prefix_file
 from perdure.workspace.prefix import OpenOptions, Prefix
+from perdure.workspace.snapshot import Head, Snapshot
 
-__all__ = ["Settings", "Workspace"]
+__all__ = ["NOWHERE", "Settings", "Workspace"]
 
 _SMALLEST_BUDGET = 16 << 10
+
+
+class _Nowhere(durable.Owner):
+    """The owner of new objects while no prefix is current: there is no place for them."""
+
+    def __init__(self) -> None:
+        self.writable = False
+
+    def refuse_create(self, cls: type) -> NoReturn:
+        """Raise the error of the missing prefix."""
+        scope.current()
+        raise WorkspaceError(f"there is no prefix for a new {cls.__qualname__}; open one first")
+
+
+NOWHERE = _Nowhere()
 
 
 @dataclass
@@ -44,6 +64,13 @@ class Workspace:
         self.settings = settings
         self.lock = threading.RLock()
         self.prefixes: dict[str, Prefix] = {}
+        self.blocks = Blocks(self)
+        self.head = Head(self)
+        self.snapshots: weakref.WeakKeyDictionary[Connection, Snapshot] = weakref.WeakKeyDictionary()
+        self.closed = False
+        self.head_states: dict[str, int] | None = None
+        """The states of the newest snapshot of the head."""
+        self._autocommit: Autocommit | None = None
         self._current: list[str] = []
         self._known: dict[int, str] = {}
 
@@ -63,16 +90,27 @@ class Workspace:
     def _open(self, name: str, *, write: bool, implicit: bool, options: OpenOptions) -> Prefix:
         found = self.prefixes.get(name)
         if found is not None:
+            if write and found.implicit and not found.writable:
+                found.make_writable()
+                self._entered(found)
             return found
         path = prefix_file(self.root, name)
         prefix = Prefix(name, path, write=write, implicit=implicit, options=options)
         self.prefixes[name] = prefix
         self._known[prefix.database.uuid] = name
         self._share_cache()
+        self._entered(prefix)
         return prefix
+
+    def _entered(self, prefix: Prefix) -> None:
+        """Take a prefix that has become writable into the running atomic block and the autocommit."""
+        self.blocks.joined(prefix)
+        if prefix.writable and prefix.autocommits and self._autocommit is None:
+            self._autocommit = Autocommit(self.list_open, self.settings.autocommit_interval / 1000)
 
     def close(self, name: str) -> None:
         """Commit and close one prefix; nothing when it is not open."""
+        self._check_not_atomic("close")
         with self.lock:
             prefix = self.prefixes.pop(name, None)
             if prefix is None:
@@ -80,23 +118,41 @@ class Workspace:
             if name in self._current:
                 self._current.remove(name)
             self._follow_current()
+            seen = [one for one in self.snapshots if one.database is prefix.database]
+        for connection in seen:
+            connection.close()
         prefix.close()
         with self.lock:
             self._share_cache()
 
     def close_all(self) -> None:
         """Commit and close every prefix; the first error is raised when all are closed."""
+        self._check_not_atomic("close")
+        if self._autocommit is not None:
+            self._autocommit.stop()
         errors: list[BaseException] = []
         for name in reversed(list(self.prefixes)):
             try:
                 self.close(name)
             except Exception as error:
                 errors.append(error)
+        self.closed = True
         if errors:
             raise errors[0]
 
+    def commit(self, name: str | None) -> None:
+        """Commit one prefix or all of them."""
+        chosen = self.list_open() if name is None else [self.opened(name)]
+        self._check_not_atomic("commit")
+        for prefix in chosen:
+            prefix.commit()
+
+    def _check_not_atomic(self, action: str) -> None:
+        if self.blocks.active():
+            raise WorkspaceError(f"cannot {action} inside an active atomic block; leave it first")
+
     def _follow_current(self) -> None:
-        durable.set_ambient(self.prefixes[self._current[-1]].connection if self._current else None)
+        durable.set_ambient(self.prefixes[self._current[-1]].connection if self._current else NOWHERE)
 
     def _share_cache(self) -> None:
         if self.prefixes:
@@ -178,7 +234,7 @@ class Workspace:
             return self._open(name, write=write, implicit=True, options=self._default_options()).connection
 
     def _default_options(self) -> OpenOptions:
-        return OpenOptions(lock_flags=self.settings.lock_flags)
+        return OpenOptions(autocommit=self.settings.autocommit, lock_flags=self.settings.lock_flags)
 
     def holding(self, database: int, name: str | None = None) -> Connection:
         """The live connection of the database with the uuid `database`, opened read-only when it is not open."""
@@ -204,6 +260,32 @@ class Workspace:
             return True
         self.prefixes.pop(name).abandon()
         return False
+
+    def snapshot(self, spec: int | Mapping[str, int] | None, *, frozen: bool) -> Snapshot:
+        """A snapshot; see `perdure.snapshot`."""
+        if frozen:
+            if self.head_states is None:
+                raise WorkspaceError("there is no snapshot of the head to take again; take one without frozen first")
+            return Snapshot(self, {name: state for name, state in self.head_states.items() if name in self.prefixes})
+        wanted: Mapping[str, int] = (
+            {} if spec is None else {self.current_prefix().name: spec} if isinstance(spec, int) else spec
+        )
+        for name, state in wanted.items():
+            if not isinstance(state, int) or isinstance(state, bool):
+                raise TypeError(f"the state of {name} is an int, not {type(state).__name__}")
+            if state < 1:
+                raise ValueError(f"there is no state {state}")
+            self.named(name)
+        states = {prefix.name: prefix.database.storage.last_state for prefix in self.list_open()}
+        made = Snapshot(self, {**states, **wanted})
+        if spec is None:
+            self.head_states = states
+        return made
+
+    def beside(self, connection: Connection, live: Connection) -> Connection:
+        """Where an object that `connection` refers to is seen: in the same snapshot, or the live one."""
+        found = self.snapshots.get(connection)
+        return live if found is None else found.at(live)
 
     def name_of(self, connection: Connection) -> str:
         """The name of the prefix of a connection."""

@@ -1,0 +1,122 @@
+"""Snapshots: read-only views of prefixes at past or present states."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from perdure.errors import StateUnavailableError, WorkspaceError
+from perdure.model.access import exists_in, fetch_from
+from perdure.query import Query
+from perdure.query.finding import connection_for, find_in
+from perdure.session import Connection, Database
+
+if TYPE_CHECKING:
+    from perdure.workspace.workspace import Workspace
+
+__all__ = ["Head", "Snapshot"]
+
+
+class Snapshot:
+    """What prefixes held at certain states. Its objects cannot be changed and are not the live ones.
+
+    Close it, or use it with `with`; its objects and queries cannot be used afterwards.
+    """
+
+    def __init__(self, workspace: Workspace, states: Mapping[str, int]) -> None:
+        self._workspace = workspace
+        self._states = dict(states)
+        self._connections: dict[int, Connection] = {}
+        self._closed = False
+        try:
+            for name, state in self._states.items():
+                self._connect(workspace.prefixes[name].database, state)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, database: Database, state: int | None) -> Connection:
+        budget = self._workspace.settings.cache_size
+        state = database.storage.last_state if state is None else state
+        try:
+            made = database.connect(at=state, budget=budget)
+        except StateUnavailableError as error:
+            raise ValueError(f"{database.name} has no state {state}: {error}") from None
+        self._workspace.snapshots[made] = self
+        weakref.finalize(made, made.view.release)
+        self._connections[database.uuid] = made
+        return made
+
+    def at(self, live: Connection) -> Connection:
+        """The connection of this snapshot for the database of a live one."""
+        self._check_open()
+        found = self._connections.get(live.database.uuid)
+        return found if found is not None else self._connect(live.database, None)
+
+    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
+        """`perdure.fetch` in this snapshot."""
+        self._check_open()
+        return fetch_from(self.at, identifier, expected_type, prefix)
+
+    def exists(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> bool:
+        """`perdure.exists` in this snapshot."""
+        self._check_open()
+        return exists_in(self.at, identifier, expected_type, prefix)
+
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query:
+        """`perdure.find` in this snapshot."""
+        self._check_open()
+        return find_in(self.at(connection_for(criteria, prefix)), *criteria)
+
+    def get_state_num(self, prefix: str | None = None) -> int:
+        """The state that a prefix has in this snapshot, by default the current prefix."""
+        self._check_open()
+        return self.at(self._workspace.opened(prefix).connection).state
+
+    def __contains__(self, prefix: object) -> bool:
+        self._check_open()
+        return prefix in self._states
+
+    def close(self) -> None:
+        """End the use of the snapshot; harmless when closed."""
+        self._closed = True
+        for connection in self._connections.values():
+            connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed or self._workspace.closed:
+            raise WorkspaceError("WorkspaceView is closed: the snapshot or its workspace was closed")
+
+    def __enter__(self) -> Snapshot:
+        self._check_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Head:
+    """The live objects, with the methods of a snapshot."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
+        """`perdure.fetch`."""
+        return fetch_from(None, identifier, expected_type, prefix)
+
+    def exists(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> bool:
+        """`perdure.exists`."""
+        return exists_in(None, identifier, expected_type, prefix)
+
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query:
+        """`perdure.find`."""
+        return find_in(connection_for(criteria, prefix), *criteria)
+
+    def get_state_num(self, prefix: str | None = None) -> int:
+        """The last committed state of a prefix that this process has seen."""
+        return self._workspace.opened(prefix).connection.state
+
+    def __contains__(self, prefix: object) -> bool:
+        return prefix in self._workspace.prefixes
