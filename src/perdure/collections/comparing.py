@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from typing import Any, ContextManager
+from contextlib import AbstractContextManager
+from typing import Any
 
 from perdure.kernel import durable
 
@@ -52,7 +53,7 @@ def first_difference(one: Iterable[Any], other: Iterable[Any]) -> tuple[Any, Any
     return None
 
 
-def guard(obj: durable.Durable) -> ContextManager[Any]:
+def guard(obj: durable.Durable) -> AbstractContextManager[Any]:
     """The lock under which `obj` may change: its owner's; none for a new object without one."""
     owner = durable.owner_of(obj)
     return _unowned if owner is None else owner.lock

@@ -9,7 +9,7 @@ from typing import Any
 from perdure.collections.comparing import equal, guard, register_content
 from perdure.collections.convert import Converting, convert, register_conversion
 from perdure.collections.entries import ABSENT, KeyedMethods, read_value
-from perdure.collections.keying import hot_key, original_key
+from perdure.collections.keying import hot_key
 from perdure.collections.views import Items, Keys, Values
 from perdure.kernel import durable, mapping
 from perdure.session import Weak, register_builtin

@@ -123,12 +123,17 @@ class _Rewriting:
         if kind is frozenset:
             parts = sorted(keys.encode_one(keys.canonical(self.rewrite(item))) for item in key)
             return (_FROZENSET, *parts)
-        for base in (int, str, float, bytes):
-            if isinstance(key, base):
-                return base(key)
+        return self.extend(key)
+
+    def extend(self, key: Any) -> object:
+        """A key of a registered kind: as the number or text that it also is, else by its payload."""
+        if isinstance(key, int):
+            return int(key)
+        if isinstance(key, str):
+            return str.__str__(key)
         found = find_extension(self.connection, key)
         if found is None:
-            raise TypeError(f"a key of type {kind.__module__}.{kind.__qualname__} cannot be stored")
+            raise TypeError(f"a key of type {type(key).__module__}.{type(key).__qualname__} cannot be stored")
         return (keys.EnumKey(found.code, 0), codec.encode_value(found.payload))
 
     def identify(self, obj: durable.Durable) -> keys.ObjectId:

@@ -1,16 +1,16 @@
 """Entries of large dicts and sets as stored, and the pages that keep a dict's order.
 
-An entry is stored under the collection's id, kind byte 0 and the key's bytes, as a record: its values are the value (dicts)
-and the key itself where the bytes do not tell it exactly; its shape id is twice the number of the order page that
-mentions it (0 in a set), plus 1 when it has the key. An order page (kind
-byte 1 and its number) mentions keys in order. Numbers only grow, as each writer sees them; two writers that took
-the same number conflict. A mention counts when the entry names the page; others are left over from entries since
-deleted or put again, and are swept out once they outnumber the entries.
+An entry is stored under the collection's id, kind byte 0 and the key's bytes, as a record: its values are the value
+(in a dict) and the key itself where the bytes do not tell it exactly; its shape id is twice the number of the order
+page that mentions it (0 in a set), plus 1 when it has the key. An order page (kind byte 1 and its number) mentions
+keys in order. Numbers only grow, as each writer sees them; two writers that took the same number conflict. A
+mention counts when the entry names the page; others are left over from entries since deleted or put again, and are
+swept out once they outnumber the entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from random import randrange
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "drop_entries", "entry_prefix", "stored_entries", "write_entries"]
 
-PAGE_BYTES = 1600
-PAGE_KEYS = 256
+SLACK = 512
+"""Mentions that may be left over before they are swept out."""
 BATCH = 256
 STEP = 1024
 """Numbers of order pages are this far apart at most, so that two writers hardly ever take the same one."""
@@ -41,11 +41,11 @@ _ENTRY, _PAGE, _END = b"\0", b"\1", b"\2"
 class Entry:
     """A stored entry: its key, value, and the number of the order page that mentions it."""
 
-    __slots__ = ("key", "number", "size", "value")
+    __slots__ = ("exact", "key", "number", "size", "value")
 
     def __init__(self, connection: Connection, key: bytes, data: bytes, ordered: bool) -> None:
         shape_id, references, offset = codec.decode_header(data)
-        self.number = shape_id >> 1
+        self.number, self.exact = shape_id >> 1, not shape_id & 1
         objects = connection.resolve(references) if references else ()
         values = codec.decode_values(data, offset, objects, partial(read_extension, connection))
         if len(values) != ordered + (shape_id & 1):
@@ -77,10 +77,9 @@ def stored_entries(collection: KeyedMethods, *, reverse: bool = False) -> Iterat
             yield Entry(connection, key[len(prefix) + 1 :], data, False)
         return
     for number, mentions in pages(connection, prefix, reverse=reverse):
-        if reverse:
-            mentions = mentions[::-1]
-        found = connection.read_many(_ENTRIES, [prefix + _ENTRY + key for key in mentions])
-        for key, data in zip(mentions, found, strict=True):
+        wanted = mentions[::-1] if reverse else mentions
+        found = connection.read_many(_ENTRIES, [prefix + _ENTRY + key for key in wanted])
+        for key, data in zip(wanted, found, strict=True):
             if data is not None:
                 entry = Entry(connection, key, data, True)
                 if entry.number == number:
@@ -110,88 +109,78 @@ def last_number(connection: Connection, prefix: bytes) -> int:
 
 def write_entries(collection: KeyedMethods, pending: dict[Any, int], entries: dict[Any, Any]) -> None:
     """Write what changed since the last flush. Nothing is written when a key or value cannot be stored."""
-    writer = _Writer(collection)
+    connection = cast("Connection", durable.owner_of(collection))
+    prefix, ordered = owner_prefix(collection), collection._perdure_ordered_
+    if ordered and collection._perdure_last_ < 0:
+        collection._perdure_last_ = last_number(connection, prefix)
+    last, step = collection._perdure_last_, randrange(1, STEP)
+    encoder = mapping.EntryEncoder(prefix + _ENTRY, ordered, last, step, connection.refer)
     changes = list(pending.items())
-    bodies = [entry_key(writer.connection, hot, adding=True) for hot, _ in changes]
-    stored = [body for body, (_, status) in zip(bodies, changes, strict=True) if status != mapping.NEW]
-    before = writer.read_before([key for key, _ in stored])
-    for (hot, status), (key, exact) in zip(changes, bodies, strict=True):
-        if status != mapping.DELETED:
-            moved = status != mapping.KEPT
-            writer.encode(key, None if exact else original_key(hot), entries[hot], moved, before.get(key), exact)
-    writer.apply(before, [key for (_, status), (key, _) in zip(changes, bodies, strict=True) if status == mapping.DELETED])
-    writer.count(changes)
+    others = _Others(connection, collection, encoder, changes)
+    encoder.encode(changes, entries, others.encode)
+    content = connection.overlay.begin_puts(_ENTRIES)
+    content.update(encoder.records)
+    content.update(dict.fromkeys(others.deleted))
+    for data in encoder.referring:
+        hold_references(connection, data)
+    for data in others.before.values():
+        if codec.reference_count(data):
+            connection.lifetime.release_references(data)
+    for number, mentions in encoder.pages:
+        content[prefix + _PAGE + keys.encode_uint(number)] = codec.encode_value(tuple(mentions))
+    collection._perdure_last_ = encoder.last
+    _count(connection, collection, changes, sum(len(mentions) for _, mentions in encoder.pages))
 
 
-class _Writer:
-    def __init__(self, collection: KeyedMethods) -> None:
-        self.collection = collection
-        self.connection = cast("Connection", durable.owner_of(collection))
-        self.prefix = owner_prefix(collection)
+class _Others:
+    """The entries of a flush that were stored before, or whose keys need more than `keys.encode_one`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        collection: KeyedMethods,
+        encoder: mapping.EntryEncoder,
+        changes: list[tuple[Any, int]],
+    ) -> None:
+        self.connection = connection
+        self.encoder = encoder
         self.ordered = collection._perdure_ordered_
-        self.records: dict[bytes, bytes] = {}
-        self.pages: list[tuple[int, list[bytes]]] = []
-        self.room = 0
-        if self.ordered and collection._perdure_last_ < 0:
-            collection._perdure_last_ = last_number(self.connection, self.prefix)
-        self.last = collection._perdure_last_
+        self.entries = collection._perdure_hot_
+        self.prefix = entry_prefix(collection)
+        self.deleted: list[bytes] = []
+        stored = [hot for hot, status in changes if status != mapping.NEW]
+        places = [self.prefix + entry_key(connection, hot)[0] for hot in stored]
+        found = connection.read_many(_ENTRIES, places)
+        self.before = {place: data for place, data in zip(places, found, strict=True) if data is not None}
 
-    def read_before(self, stored: list[bytes]) -> dict[bytes, bytes]:
-        prefix = self.prefix + _ENTRY
-        found = self.connection.read_many(_ENTRIES, [prefix + key for key in stored]) if stored else []
-        return {key: data for key, data in zip(stored, found, strict=True) if data is not None}
+    def encode(self, hot: object, status: int) -> None:
+        """Encode one of them."""
+        key, exact = entry_key(self.connection, hot, adding=True)
+        if status == mapping.DELETED:
+            self.deleted.append(self.prefix + key)
+            return
+        original = None if exact else original_key(hot)
+        number = None
+        before = self.before.get(self.prefix + key)
+        if status == mapping.KEPT and before is not None:
+            # The key stays the one that was put first, whatever equal one came later.
+            entry = Entry(self.connection, key, before, self.ordered)
+            exact, original, number = entry.exact, entry.key, entry.number
+        self.encoder.add(key, self.entries[hot], number, not exact, original)
 
-    def encode(self, key: bytes, original: object, value: object, moved: bool, before: bytes | None, exact: bool) -> None:
-        values = [value] if self.ordered else []
-        if moved or before is None:
-            number = self.mention(key) if self.ordered else 0
-        else:  # the key stays the one that was put first, whatever equal one came later
-            number = records.shape_id_of(before) >> 1
-            exact = not records.shape_id_of(before) & 1
-            original = None if exact else Entry(self.connection, key, before, self.ordered).key
-        if not exact:
-            values.append(original)
-        self.records[key] = codec.encode_record(2 * number + (not exact), values, self.connection.refer)
 
-    def mention(self, key: bytes) -> int:
-        """Put a key on the last new order page; the page's number."""
-        if self.room <= 0 or len(self.pages[-1][1]) >= PAGE_KEYS:
-            self.last += randrange(1, STEP) if not self.pages else 1
-            self.pages.append((self.last, []))
-            self.room = PAGE_BYTES
-        self.pages[-1][1].append(key)
-        self.room -= len(key) + 2
-        return self.last
-
-    def apply(self, before: dict[bytes, bytes], deleted: Iterable[bytes]) -> None:
-        lifetime = self.connection.lifetime
-        content = self.connection.overlay.begin_puts(_ENTRIES)
-        prefix = self.prefix + _ENTRY
-        for key, data in self.records.items():
-            content[prefix + key] = data
-            if codec.reference_count(data):
-                hold_references(self.connection, data)
-        for key in deleted:
-            content[prefix + key] = None
-        for data in before.values():
-            if codec.reference_count(data):
-                lifetime.release_references(data)
-        prefix = self.prefix + _PAGE
-        for number, mentions in self.pages:
-            content[prefix + keys.encode_uint(number)] = codec.encode_value(tuple(mentions))
-        self.collection._perdure_last_ = self.last
-
-    def count(self, changes: list[tuple[Any, int]]) -> None:
-        statuses = [status for _, status in changes]
-        grown = statuses.count(mapping.NEW) - statuses.count(mapping.DELETED)
-        overlay = self.connection.overlay
-        if grown:
-            overlay.count(self.prefix, grown)
-        mentioned = sum(len(mentions) for _, mentions in self.pages)
-        if mentioned:
-            overlay.count(self.prefix + _PAGE, mentioned)
-        if self.ordered:
-            sweep_mentions(self.connection, self.prefix, self.collection._perdure_count_)
+def _count(
+    connection: Connection, collection: KeyedMethods, changes: list[tuple[Any, int]], mentioned: int
+) -> None:
+    statuses = [status for _, status in changes]
+    grown = statuses.count(mapping.NEW) - statuses.count(mapping.DELETED)
+    prefix = owner_prefix(collection)
+    if grown:
+        connection.overlay.count(prefix, grown)
+    if mentioned:
+        connection.overlay.count(prefix + _PAGE, mentioned)
+    if collection._perdure_ordered_ and collection._perdure_pending_ is not None:
+        sweep_mentions(connection, prefix, collection._perdure_count_)
 
 
 def hold_references(connection: Connection, data: bytes) -> None:
@@ -204,7 +193,7 @@ def hold_references(connection: Connection, data: bytes) -> None:
 def sweep_mentions(connection: Connection, prefix: bytes, count: int) -> None:
     """Rewrite the order pages without the mentions that no longer count, once those are the most."""
     mentioned = connection.counter(prefix + _PAGE)
-    if mentioned <= 2 * count + 2 * PAGE_KEYS:
+    if mentioned <= 2 * count + SLACK:
         return
     kept = 0
     changed: dict[bytes, bytes | None] = {}

@@ -54,8 +54,8 @@ class Set(KeyedMethods, mapping.HotSet):
         if self._perdure_take_(hot_key(_as_element(element))) is ABSENT:
             raise KeyError(element)
 
-    def __contains__(self, element: object) -> bool:
-        return super().__contains__(_as_element(element))
+    def _perdure_has_(self, key: object) -> bool:
+        return super()._perdure_has_(_as_element(key))
 
     def pop(self) -> Any:
         """Remove some element and give it; KeyError when there is none."""
@@ -74,9 +74,9 @@ class Set(KeyedMethods, mapping.HotSet):
 
     def intersection_update(self, *iterables: Iterable[Any]) -> None:
         """Keep only the elements that are in all iterables."""
-        others = [_lookup(iterable) for iterable in iterables]
-        for element in [one for one in self if not all(one in other for other in others)]:
-            self.discard(element)
+        others = [_hot_keys(iterable) for iterable in iterables]
+        for hot in [one for one in map(hot_key, self) if not all(one in other for other in others)]:
+            self._perdure_take_(hot)
 
     def difference_update(self, *iterables: Iterable[Any]) -> None:
         """Remove the elements of all iterables."""
@@ -86,10 +86,8 @@ class Set(KeyedMethods, mapping.HotSet):
 
     def symmetric_difference_update(self, iterable: Iterable[Any], /) -> None:
         """Keep the elements that are in one of both, not in both."""
-        for element in list(_lookup(iterable)):
-            if element in self:
-                self.discard(element)
-            else:
+        for hot, element in {hot_key(element): element for element in iterable}.items():
+            if self._perdure_take_(hot) is ABSENT:
                 self.add(element)
 
     # -- new ones ------------------------------------------------------------------------------------------
@@ -108,13 +106,13 @@ class Set(KeyedMethods, mapping.HotSet):
 
     def intersection(self, *iterables: Iterable[Any]) -> Set:
         """A new set of the elements that are in all."""
-        others = [_lookup(iterable) for iterable in iterables]
-        return Set(element for element in self if all(element in other for other in others))
+        others = [_hot_keys(iterable) for iterable in iterables]
+        return Set(one for one in self if all(hot_key(one) in other for other in others))
 
     def difference(self, *iterables: Iterable[Any]) -> Set:
         """A new set of the elements that are in none of the others."""
-        others = [_lookup(iterable) for iterable in iterables]
-        return Set(element for element in self if not any(element in other for other in others))
+        others = [_hot_keys(iterable) for iterable in iterables]
+        return Set(one for one in self if not any(hot_key(one) in other for other in others))
 
     def symmetric_difference(self, iterable: Iterable[Any], /) -> Set:
         """A new set of the elements that are in one of both, not in both."""
@@ -180,8 +178,8 @@ class Set(KeyedMethods, mapping.HotSet):
 
     def issubset(self, iterable: Iterable[Any], /) -> bool:
         """Whether all elements are in the other."""
-        other = _lookup(iterable)
-        return len(self) <= len(other) and all(element in other for element in self)
+        other = _hot_keys(iterable)
+        return len(self) <= len(other) and all(hot_key(element) in other for element in self)
 
     def issuperset(self, iterable: Iterable[Any], /) -> bool:
         """Whether all of the other's elements are in this one."""
@@ -190,7 +188,7 @@ class Set(KeyedMethods, mapping.HotSet):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AbstractSet):
             return NotImplemented
-        return self is other or (len(self) == len(other) and self.issuperset(other))
+        return other is self or (len(self) == len(other) and self.issuperset(other))
 
     def __le__(self, other: Any) -> bool:
         return self.issubset(other) if isinstance(other, AbstractSet) else NotImplemented
@@ -222,8 +220,8 @@ def _as_element(element: object) -> object:
     return frozenset(element) if isinstance(element, (set, Set)) else element
 
 
-def _lookup(iterable: Iterable[Any]) -> Any:
-    return iterable if isinstance(iterable, Set) else Set(iterable)
+def _hot_keys(iterable: Iterable[Any]) -> AbstractSet[object]:
+    return set(map(hot_key, iterable))
 
 
 def _like(plain: Any, result: Set) -> Any:

@@ -16,9 +16,15 @@ from cpython.object cimport PyObject
 from perdure.kernel._plain cimport is_plain
 from perdure.kernel.durable cimport ensure_loaded
 
+from perdure.kernel.codec import encode_record, reference_count
+from perdure.kernel.keys import encode_one
+
 cdef enum:
     _CLEAN = 1
     _GHOST = 0
+    _KEY_BYTES = 384      # keys up to here are never cut
+    _PAGE_KEYS = 256
+    _PAGE_BYTES = 1600
 
 NEW = 0
 KEPT = 1
@@ -155,3 +161,84 @@ cdef class HotSet(HotMapping):
         """Add an element; nothing happens when it is there."""
         if not self.place(element, None):
             self._perdure_put_(element, None)
+
+
+cdef class EntryEncoder:
+    """The entries of one flush of a collection as keys and records.
+
+    `prefix` begins every key, `ordered` tells a dict from a set, `last` is the number of the last order page;
+    the first new one is `step` higher. `records` are the results, `pages` the new order pages (number, mentioned
+    keys), `referring` the records with references.
+    """
+
+    cdef readonly dict records
+    cdef readonly list pages
+    cdef readonly list referring
+    cdef readonly object last
+    cdef bytes prefix
+    cdef bint ordered
+    cdef object step
+    cdef object refer
+    cdef object shape_id
+    cdef list mentions
+    cdef Py_ssize_t room
+
+    def __init__(self, bytes prefix not None, bint ordered, last, step, refer):
+        self.prefix = prefix
+        self.ordered = ordered
+        self.last = last
+        self.step = step
+        self.refer = refer
+        self.records = {}
+        self.pages = []
+        self.referring = []
+        self.mentions = []
+        self.room = 0
+
+    cdef int mention(self, bytes key) except -1:
+        """Put a key on the newest order page, or on the next one when that is full."""
+        if self.room <= 0 or len(self.mentions) >= _PAGE_KEYS:
+            self.last = self.last + (1 if self.pages else self.step)
+            self.shape_id = 2 * self.last
+            self.mentions = []
+            self.pages.append((self.last, self.mentions))
+            self.room = _PAGE_BYTES
+        self.mentions.append(key)
+        self.room -= len(key) + 2
+        return 0
+
+    def encode(self, list changes not None, dict entries not None, other):
+        """Encode the changed entries, pairs of hot key and status; `other(hot, status)` does what is no plain new one."""
+        cdef bytes key
+        for hot, status in changes:
+            if status is not _NEW or not is_quick(hot):
+                other(hot, status)
+                continue
+            key = encode_one(hot)
+            if len(key) > _KEY_BYTES:
+                other(hot, status)
+                continue
+            if self.ordered:
+                self.mention(key)
+                self.put(key, self.shape_id, (entries[hot],))
+            else:
+                self.put(key, 0, ())
+
+    cdef int put(self, bytes key, shape_id, tuple values) except -1:
+        cdef bytes data = encode_record(shape_id, values, self.refer)
+        self.records[self.prefix + key] = data
+        if values and reference_count(data):
+            self.referring.append(data)
+        return 0
+
+    def add(self, bytes key not None, value, number, bint has_key, original):
+        """Encode one entry: with `number` None it is mentioned on the newest order page, else on that of the number."""
+        cdef tuple values = (value,) if self.ordered else ()
+        if has_key:
+            values += (original,)
+        if number is None:
+            number = 0
+            if self.ordered:
+                self.mention(key)
+                number = self.last
+        self.put(key, 2 * number + has_key, values)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from perdure.kernel._pure import durable
+from perdure.kernel._pure import codec, durable, keys
 from perdure.kernel._pure.durable import CLEAN, GHOST, Durable
 
 NEW = 0
@@ -12,6 +13,9 @@ KEPT = 1
 DELETED = 2
 MOVED = 3
 
+_KEY_BYTES = 384
+_PAGE_KEYS = 256
+_PAGE_BYTES = 1600
 _PLAIN = frozenset({int, str, float, type(None), bool, bytes})
 _QUICK = frozenset({int, str, bytes})
 _ABSENT = object()
@@ -150,3 +154,50 @@ class HotSet(HotMapping):
         """Add an element; nothing happens when it is there."""
         if not self._perdure_place_(element, None):
             self._perdure_put_(element, None)  # type: ignore[attr-defined]
+
+
+class EntryEncoder:
+    """The entries of one flush of a collection as keys and records."""
+
+    def __init__(self, prefix: bytes, ordered: bool, last: int, step: int, refer: Callable[[Any], Any]) -> None:
+        self.records: dict[bytes, bytes] = {}
+        self.pages: list[tuple[int, list[bytes]]] = []
+        self.referring: list[bytes] = []
+        self.last = last
+        self._prefix = prefix
+        self._ordered = ordered
+        self._step = step
+        self._refer = refer
+        self._room = 0
+
+    def encode(
+        self, changes: list[tuple[Any, int]], entries: dict[Any, Any], other: Callable[[Any, int], object]
+    ) -> None:
+        """Encode the changed entries, pairs of hot key and status; `other(hot, status)` does what is no plain new one."""
+        for hot, status in changes:
+            key = keys.encode_one(hot) if status == NEW and type(hot) in _QUICK else None
+            if key is None or len(key) > _KEY_BYTES:
+                other(hot, status)
+            else:
+                self.add(key, entries[hot], None, False, None)
+
+    def add(self, key: bytes, value: object, number: int | None, has_key: bool, original: object) -> None:
+        """Encode one entry: with `number` None it is mentioned on the newest order page, else on that of the number."""
+        values = [value] if self._ordered else []
+        if has_key:
+            values.append(original)
+        if number is None:
+            number = self._mention(key) if self._ordered else 0
+        data = codec.encode_record(2 * number + has_key, values, self._refer)
+        self.records[self._prefix + key] = data
+        if codec.reference_count(data):
+            self.referring.append(data)
+
+    def _mention(self, key: bytes) -> int:
+        if self._room <= 0 or len(self.pages[-1][1]) >= _PAGE_KEYS:
+            self.last += 1 if self.pages else self._step
+            self.pages.append((self.last, []))
+            self._room = _PAGE_BYTES
+        self.pages[-1][1].append(key)
+        self._room -= len(key) + 2
+        return self.last
