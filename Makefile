@@ -39,6 +39,7 @@ $(BENCH)/.installed: benchmarks/setup pyproject.toml setup.py $(KERNEL) $(shell 
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m benchmarks --runs $(RUNS) --only "$(ONLY)" --systems "$(SYSTEMS)"
+	$(BENCH)/bin/python tools/readme_benchmarks.py
 
 # 10,000,000 objects under a cache budget of 128 MiB: some minutes
 bench-large: $(BENCH)/.installed
@@ -66,5 +67,9 @@ crash: $(STAMP)
 crash-images: $(STAMP)
 	$(BIN)/python tests/crash/crash_images.py --seed $(SEED) --traces 4 --count 40 --writes 8 --samples 40
 
+# The tests that run too long for `make test`
+soak: $(STAMP)
+	$(BIN)/python -m pytest -m soak --timeout=0
+
 clean:
-	rm -rf $(VENV) build src/perdure/kernel/*.c src/perdure/kernel/*.so
+	rm -rf $(VENV) $(BENCH) build .build src/perdure/kernel/*.c src/perdure/kernel/*.so
