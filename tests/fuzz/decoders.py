@@ -5,7 +5,11 @@ decisions are those of the compiled modules; every input goes through both, and 
 finding ends the run and leaves its input in a file.
 """
 
+import collections
+import itertools
+import math
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import atheris
@@ -53,9 +57,30 @@ def fuzz_keys(data):
     if answer(compiled_keys.decode_uint, data) != answer(pure_keys.decode_uint, data):
         raise AssertionError(f"the twins read different integers from {data.hex()}")
     if found is not DAMAGED:
+        check_order(found)
         canonical = compiled_keys.canonical(found)
         if compiled_keys.encode(compiled_keys.canonical(canonical)) != compiled_keys.encode(canonical):
             raise AssertionError(f"canonical does not stand still for {found!r}")
+
+
+RECENT = collections.deque(maxlen=8)
+
+
+def is_number(value):
+    if type(value) is Decimal:
+        return not value.is_nan()
+    return type(value) in (bool, int) or (type(value) is float and not math.isnan(value))
+
+
+def check_order(values):
+    """The numbers of this key and of some before it are in numeric order."""
+    numbers = [value for value in values[:8] if is_number(value)]
+    for value, other in itertools.product(numbers, [*numbers, *RECENT]):
+        if value < other and compiled_keys.encode_one(value) >= compiled_keys.encode_one(other):
+            raise AssertionError(f"{value!r} comes after {other!r}")
+        if other < value and compiled_keys.encode_one(other) >= compiled_keys.encode_one(value):
+            raise AssertionError(f"{other!r} comes after {value!r}")
+    RECENT.extend(numbers)
 
 
 def fuzz_values(data):

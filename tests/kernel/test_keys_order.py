@@ -91,7 +91,8 @@ EDGES = [
     *(0.0, -0.0, 0.5, 1.0, 1.5, -0.5, -1.0, -1.5, 5e-324, -5e-324, 2.2250738585072014e-308, 1e300, -1e300),
     *(1.7976931348623157e308, -1.7976931348623157e308, math.inf, -math.inf, 0.1, 0.3),
     *(float(2**53), float(2**63), float(2**64), math.nextafter(2.0**63, 0), math.nextafter(2.0**64, 0)),
-    *decimals_of("0 -0 0E5 0E-5 0.1 0.10 0.5 1 1.0 1E1 10 1E-400 -1E-400 1E+400 19.99 -19.99 1E+30"),
+    *decimals_of("0 -0 0E5 0E-5 0E+21 -0E+999999999 0.1 0.10 0.5 1 1.0 1E1"),
+    *decimals_of("10 1E-400 -1E-400 1E+400 19.99 -19.99 1E+30"),
     *decimals_of("9007199254740993 9007199254740992.5 9223372036854775807.5 18446744073709551615.5"),
     *decimals_of("18446744073709551616.0 1.8E+308 Infinity -Infinity 0.99999999999999999999 4.9E-324 5E-324"),
     *map(Decimal, (0.1, 0.3, 2**64, 2**64 + 1, 10**400)),
@@ -229,7 +230,8 @@ def test_no_key_starts_with_another_and_different_values_differ(left, right):
 
 @given(left=key_values, right=key_values)
 def test_canonical_agrees_with_equality_of_dictionary_keys(left, right):
-    assume(hashable(left) and hashable(right))
+    # An object id is an int to Python, but stands for an object: a key of its own.
+    assume(hashable(left) and hashable(right) and "ObjectId" not in repr((left, right)))
     for name in TWINS:
         keys = twin(name, "keys")
         one, two = keys.canonical(left), keys.canonical(right)

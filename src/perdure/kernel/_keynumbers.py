@@ -102,8 +102,8 @@ def _decimal_form(value: Decimal) -> bytes:
     if len(digits) > DIGIT_LIMIT:
         raise ValueError(f"a Decimal key can have at most {DIGIT_LIMIT} digits")
     form = b"\x04" + encode_uint(zigzag(exponent))
-    big = value.adjusted() > 20 or value >= 2**64
-    whole = 0 if big else int(value)
+    big = bool(value) and (value.adjusted() > 20 or value >= 2**64)
+    whole = int(value) if value and not big else 0
     if not big and whole == value:
         return _whole_form(whole, False) + form
     floor, same = _floor_double(value)
