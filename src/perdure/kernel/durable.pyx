@@ -42,12 +42,15 @@ cdef extern from *:
         *place = value;
         Py_XDECREF(old);
     }
+    /* Cython gives the metaclass a tp_new of its own, which a Python metaclass beside it may not call. */
+    #define PERDURE_INHERIT_NEW(metaclass) ((PyTypeObject*)(metaclass))->tp_new = PyType_Type.tp_new
     #define PERDURE_PUT(self, index, value) perdure_replace(&PERDURE_FIELD(self, index), value)
     """
     PyObject* PERDURE_FIELD(Durable self, int index)
     object perdure_taken(PyObject* value)
     void PERDURE_PUT(Durable self, int index, object value)
     bint PyUnicode_CHECK_INTERNED(object text)
+    void PERDURE_INHERIT_NEW(object metaclass)
     object perdure_static_new(object cls)
     object perdure_new(object cls, tuple arguments, PyObject* keywords)
     int perdure_init(object instance, tuple arguments, PyObject* keywords) except -1
@@ -345,6 +348,9 @@ cdef class DurableType(type):
         return construct(cls, args, kwargs)
 
 
+PERDURE_INHERIT_NEW(DurableType)
+
+
 def construct(cls, tuple args, dict kwargs, Owner owner=None):
     """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one.
 
@@ -378,6 +384,8 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
         obj.owner.gate()
     if obj.oid == 0:
         obj.owner.created.append(obj)
+    else:
+        obj.owner.constructed(obj)
     return instance
 
 
@@ -416,6 +424,10 @@ cdef class Owner:
 
     def refuse_create(self, cls):
         """Raise the error of an owner that takes no new objects."""
+        raise NotImplementedError
+
+    def constructed(self, obj):
+        """The `__init__` of an object that has an id already has succeeded."""
         raise NotImplementedError
 
     def abandoned(self, obj):

@@ -226,7 +226,7 @@ def store_changed(Owner owner, list changed, dict types, dict records, dict hold
 cdef PyObject* find_shape(Durable obj, dict types, PyObject** typed) except? NULL:
     """The shape of an object among `types`, with its list of typed instances (or None); NULL when not there."""
     cdef PyObject* found = PyDict_GetItemWithError(types, type(obj))
-    if found == NULL or obj.mask & WIDE or obj.weakly:
+    if found == NULL or obj.mask & WIDE or obj.weakly or obj.building:
         return NULL
     typed[0] = <PyObject*>(<tuple>found)[1]
     return PyDict_GetItemWithError(<dict>(<tuple>found)[0], obj.mask)

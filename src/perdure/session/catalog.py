@@ -193,7 +193,7 @@ class Catalog:
             )
             self._add_class(entry)
             self._by_type[cls] = entry
-            register_class(cls)
+            register_class(cls, replace=False)
             self._pending[_CLASS + keys.encode_uint(entry.class_id)] = entry.encode()
             return entry
 

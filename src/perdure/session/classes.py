@@ -22,9 +22,10 @@ def identity_of(cls: type) -> str:
     return own if isinstance(own, str) else f"{cls.__module__}:{cls.__qualname__}"
 
 
-def register_class(cls: type[durable.Durable]) -> None:
+def register_class(cls: type[durable.Durable], *, replace: bool = True) -> None:
     """Make `cls` the class of its identity in this process; a redefinition replaces the earlier class."""
-    _registered[identity_of(cls)] = cls
+    if replace or identity_of(cls) not in _registered:
+        _registered[identity_of(cls)] = cls
 
 
 def resolve_class(identity: str, module: str, qualname: str) -> type[durable.Durable]:

@@ -99,9 +99,16 @@ class Flushing(Objects):
             if not reference.weak:
                 self.lifetime.hold(reference.oid)
         typed = self._learn_type(type(obj))
-        if typed is not None:
+        if typed is not None and not durable.is_building(obj):
             typed.append(oid)
         durable.stored(obj, _size(obj, data), bool(references))
+
+    def constructed(self, obj: durable.Durable) -> None:
+        """Give an object its type tag: its `__init__` has succeeded, and it was stored before that."""
+        with self.lock:
+            if durable.state_of(obj) in (durable.CLEAN, durable.DIRTY) and _is_typed(type(obj)):
+                self.tagging.instance(self.catalog.class_id(type(obj)), durable.oid_of(obj))
+                durable.mark_dirty(obj)
 
     def _learn_type(self, cls: type[durable.Durable]) -> list[int] | None:
         """Let the compiled loops store further objects of a class; its list of typed instances, if it is typed."""

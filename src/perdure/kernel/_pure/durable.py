@@ -230,6 +230,8 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
         struct.owner.gate()
     if struct.oid == 0:
         struct.owner.created.append(instance)
+    else:
+        struct.owner.constructed(instance)
     return instance
 
 
@@ -275,6 +277,10 @@ class Owner:
 
     def refuse_create(self, cls: type) -> None:
         """Raise the error of an owner that takes no new objects."""
+        raise NotImplementedError
+
+    def constructed(self, obj: Durable) -> None:
+        """The `__init__` of an object that has an id already has succeeded."""
         raise NotImplementedError
 
     def abandoned(self, obj: Durable) -> None:

@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import perdure as db0
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """A workspace on an empty directory, with the prefix `main` open for writing and no autocommit."""
+    db0.init(tmp_path / "data", prefix="main", autocommit=False)
+    yield tmp_path / "data"
+    db0.close()
+
+
+def reopen(root: Path, *prefixes: str) -> None:
+    """Close everything and open the prefixes again, the last one as the current."""
+    db0.close()
+    db0.init(root, autocommit=False)
+    for prefix in prefixes or ("main",):
+        db0.open(prefix)

@@ -1,0 +1,512 @@
+"""Claims of the spec, section 2.1 to 2.6 and 2.13: what the decorator makes, fields, `__init__`, methods."""
+
+import abc
+import copy
+import gc
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import perdure as db0
+
+from .conftest import reopen
+from .things import Child, Empty, Mixed, Plain, Point, Thing, Tools
+
+pytestmark = pytest.mark.usefixtures("root")
+
+
+def test_a_memo_class_is_a_class_of_the_same_name_above_the_users() -> None:
+    class Note:
+        """A note."""
+
+    made = db0.memo(Note)
+    assert (made.__name__, made.__qualname__, made.__module__) == (Note.__name__, Note.__qualname__, __name__)
+    assert made.__doc__ == "A note."
+    assert issubclass(made, Note) and isinstance(made(), Note)
+    assert [cls.__name__ for cls in made.__mro__[:2]] == ["Note", "Note"]
+
+
+def test_memo_objects_are_no_instances_of_the_wildcard() -> None:
+    assert not isinstance(Thing(), db0.MemoBase)
+    with pytest.raises(TypeError):
+        db0.MemoBase()
+
+
+@pytest.mark.parametrize("option", ["immutable", "intern", "protect_fields", "no_cache", "nonsense"])
+def test_unknown_options_are_refused(option: str) -> None:
+    with pytest.raises(TypeError):
+        db0.memo(**{option: True})  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("options", [{"prefix": 1}, {"id": b"x"}])
+def test_prefix_and_id_are_texts(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        db0.memo(**options)
+
+
+@pytest.mark.parametrize("builtin", [int, dict, type("Sub", (dict,), {}), type("Error", (ValueError,), {}), 3])
+def test_builtin_classes_cannot_be_memo(builtin: Any) -> None:
+    with pytest.raises(TypeError):
+        db0.memo(builtin)
+
+
+def test_classes_with_slots_cannot_be_memo_but_empty_slots_can() -> None:
+    with pytest.raises(TypeError, match="__slots__"):
+        db0.memo(type("Slotted", (), {"__slots__": ("x",)}))
+    bare = db0.memo(type("Bare", (), {"__slots__": ()}))()
+    bare.x = 1  # type: ignore[attr-defined]
+    assert vars(bare) == {"x": 1}
+
+
+def test_frozen_dataclasses_cannot_be_memo() -> None:
+    with pytest.raises(TypeError, match="frozen"):
+        db0.memo(dataclass(frozen=True)(type("Frozen", (), {"__annotations__": {"x": int}})))
+
+
+def test_decorating_a_memo_class_gives_a_usable_memo_class() -> None:
+    twice = db0.memo(db0.memo(type("Twice", (), {"__module__": __name__})))
+    made = twice()
+    made.x = 1  # type: ignore[attr-defined]
+    assert db0.fetch(db0.uuid(made)) is made
+
+
+def test_a_class_of_an_abstract_base_stays_abstract_until_it_is_complete() -> None:
+    class Shape(abc.ABC):
+        @abc.abstractmethod
+        def area(self) -> int: ...
+
+    class Square(Shape):
+        def area(self) -> int:
+            return 4
+
+    half, whole = db0.memo(type("Half", (Shape,), {})), db0.memo(Square)
+    with pytest.raises(TypeError, match="abstract"):
+        half()
+    assert whole().area() == 4
+    assert isinstance(whole(), Shape)
+
+
+def test_bases_hear_of_the_class_twice_and_last_of_the_memo_class() -> None:
+    heard: list[type] = []
+
+    class Base:
+        def __init_subclass__(cls, **options: object) -> None:
+            heard.append(cls)
+
+    class Derived(Base):
+        pass
+
+    made = db0.memo(Derived)
+    assert heard == [Derived, made]
+
+
+def test_a_class_does_not_hear_of_its_own_decoration() -> None:
+    heard: list[type] = []
+
+    class Base:
+        def __init_subclass__(cls) -> None:
+            heard.append(cls)
+
+    made = db0.memo(Base)
+    assert heard == []
+    assert "__init_subclass__" in Base.__dict__
+    assert type("Sub", (made,), {}) in heard
+
+
+def test_a_base_that_wants_keywords_hears_only_of_the_class_statement() -> None:
+    heard: list[str] = []
+
+    class Base:
+        def __init_subclass__(cls, *, label: str) -> None:
+            heard.append(label)
+
+    class Derived(Base, label="x"):
+        pass
+
+    assert db0.memo(Derived)() is not None
+    assert heard == ["x"]
+
+
+def test_a_metaclass_of_the_user_stays_in_force() -> None:
+    class Counting(type):
+        calls = 0
+
+        def __call__(cls, *args: object, **kwargs: object) -> Any:
+            Counting.calls += 1
+            return super().__call__(*args, **kwargs)
+
+    made = db0.memo(Counting("Counted", (), {}))
+    obj = made()
+    assert isinstance(made, Counting) and Counting.calls == 1
+    assert db0.is_memo(obj)
+
+
+def test_methods_properties_inheritance_and_super_work() -> None:
+    child = Child("bob")
+    assert (child.shout(), child.grown, child.kind) == ("bob!", False, "thing")
+    mixed = Mixed("al")
+    assert mixed.greet() == "hello al" and isinstance(mixed, Plain) and isinstance(mixed, Thing)
+
+
+def test_the_constructor_can_be_replaced() -> None:
+    @db0.memo
+    class Patched:
+        def __init__(self) -> None:
+            self.way = "old"
+
+    def replacement(self: Any, way: str) -> None:
+        self.way = way
+
+    Patched.__init__ = replacement  # type: ignore[method-assign,assignment]
+    assert Patched("new").way == "new"  # type: ignore[call-arg]
+
+
+def test_a_class_without_init_takes_no_arguments() -> None:
+    assert vars(Empty()) == {}
+    with pytest.raises(TypeError):
+        Empty(1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Empty(x=1)  # type: ignore[call-arg]
+
+
+# -- fields ------------------------------------------------------------------------------------------------
+
+
+def test_fields_can_be_added_changed_removed_and_added_again(root: Path) -> None:
+    thing = Thing("a", extra=1)
+    db0.tags(thing).add("kept")
+    identity = db0.uuid(thing)
+    thing.extra = "text"
+    thing.later = [1, 2]
+    del thing.name
+    reopen(root)
+    thing = db0.fetch(identity)
+    assert not hasattr(thing, "name")
+    assert (thing.extra, list(thing.later)) == ("text", [1, 2])
+    thing.name = "back"
+    reopen(root)
+    assert db0.fetch(identity).name == "back"
+
+
+def test_a_missing_field_raises_also_when_it_is_deleted() -> None:
+    thing = Thing()
+    with pytest.raises(AttributeError):
+        thing.nothing
+    with pytest.raises(AttributeError):
+        del thing.nothing
+
+
+def test_class_attributes_are_defaults() -> None:
+    thing = Thing()
+    thing.kind = "mine"
+    assert (thing.kind, Thing.kind, Thing().kind) == ("mine", "thing", "thing")
+    del thing.kind
+    assert thing.kind == "thing"
+
+
+def test_dataclass_defaults_factories_and_equality_work(root: Path) -> None:
+    point = Point(1)
+    point.tags.append("x")
+    assert (point.y, list(point.tags)) == (2, ["x"])
+    assert Point(1, tags=[]) == Point(1, 2, [])
+    assert Point(1) != Point(2)
+    db0.tags(point).add("kept")
+    identity = db0.uuid(point)
+    reopen(root)
+    assert repr(db0.fetch(identity)) == "Point(x=1, y=2, tags=['x'])"
+
+
+def test_post_init_runs_once_and_not_on_loading(root: Path) -> None:
+    runs: list[int] = []
+
+    @db0.memo(id="test:counted")
+    @dataclass
+    class Counted:
+        x: int
+
+        def __post_init__(self) -> None:
+            runs.append(self.x)
+
+    counted = Counted(5)
+    db0.tags(counted).add("kept")
+    identity = db0.uuid(counted)
+    del counted
+    reopen(root)
+    assert db0.fetch(identity).x == 5
+    assert runs == [5]
+
+
+def test_private_members_hold_anything_and_are_gone_after_loading(root: Path) -> None:
+    thing = Thing()
+    thing._X__lock = lock = object()
+    db0.tags(thing).add("kept")
+    identity = db0.uuid(thing)
+    db0.commit()
+    assert thing._X__lock is lock
+    assert "_X__lock" not in vars(thing) and "_X__lock" not in dir(thing)
+    reopen(root)
+    assert not hasattr(db0.fetch(identity), "_X__lock")
+
+
+@pytest.mark.parametrize("value", [object(), (n for n in ()), lambda: 1, Tools().method, open, memoryview(b"")])
+def test_a_value_that_cannot_be_stored_is_refused_and_changes_nothing(value: object) -> None:
+    thing = Thing("before")
+    db0.tags(thing).add("kept")
+    db0.commit()
+    state = db0.get_state_num(finalized=True)
+    with pytest.raises(AttributeError, match="Unsupported attribute type"):
+        thing.name = value
+    assert thing.name == "before"
+    db0.commit()
+    assert db0.get_state_num(finalized=True) == state
+
+
+def test_switching_between_small_and_full_values_works_for_every_field(root: Path) -> None:
+    values = [None, True, 1 << 40, "text", False, 2.5, None]
+    names = [f"field{index}" for index in range(70)]
+    thing = Thing()
+    db0.tags(thing).add("kept")
+    identity = db0.uuid(thing)
+    for value in values:
+        for name in names:
+            setattr(thing, name, value)
+        db0.commit()
+        with db0.snapshot() as now:
+            assert {getattr(now.fetch(identity), name) for name in names} == {value}
+    assert thing.field69 is None
+
+
+def test_reading_an_object_field_twice_gives_the_same_object(root: Path) -> None:
+    parent = Thing("parent", child=Thing("child"))
+    db0.tags(parent).add("kept")
+    identity = db0.uuid(parent)
+    reopen(root)
+    parent = db0.fetch(identity)
+    assert parent.child is parent.child
+    assert db0.fetch(db0.uuid(parent.child)) is parent.child
+
+
+# -- __init__ ----------------------------------------------------------------------------------------------
+
+
+def test_an_init_that_raises_leaves_nothing() -> None:
+    kept: list[Any] = []
+
+    @db0.memo
+    class Failing:
+        def __init__(self) -> None:
+            kept.append(self)
+            self.part = Thing("part")
+            self.me = self
+            db0.tags(self).add("failing")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Failing()
+    assert not db0.find("failing") and not db0.find(Failing)
+    with pytest.raises(db0.ReferenceError):
+        kept[0].part
+    db0.commit()
+    gc.collect()
+    assert not db0.find("failing") and not db0.find(Failing)
+
+
+def test_an_init_that_raises_after_materializing_leaves_nothing(root: Path) -> None:
+    @db0.memo(id="test:failing")
+    class Failing:
+        def __init__(self, holder: Any, flush: bool) -> None:
+            holder.items.append(db0.materialized(self))
+            self.part = Thing("part")
+            if flush:
+                assert not db0.find("nothing")
+            raise ValueError("no")
+
+    holder = Thing(items=[])
+    db0.tags(holder).add("kept")
+    identity = db0.uuid(holder)
+    for flush in (False, True):
+        with pytest.raises(ValueError, match="no"):
+            Failing(holder, flush)
+    assert not db0.find(Failing) and not [thing for thing in db0.find(Thing) if thing.name == "part"]
+    db0.commit()
+    reopen(root)
+    assert len(db0.fetch(identity).items) == 2
+    with pytest.raises(db0.ReferenceError):
+        db0.fetch(identity).items[0].part
+
+
+def test_the_uuid_of_self_needs_materialized() -> None:
+    seen: list[str] = []
+
+    @db0.memo
+    class Early:
+        def __init__(self, wait: bool) -> None:
+            seen.append(db0.uuid(db0.materialized(self) if wait else self))
+
+    with pytest.raises(RuntimeError, match="UUID"):
+        Early(False)
+    assert db0.uuid(Early(True)) == seen[0]
+
+
+def test_self_may_be_a_field_a_constructors_argument_and_tagged() -> None:
+    @db0.memo
+    class Node:
+        def __init__(self) -> None:
+            self.me = self
+            self.child = Thing("child", parent=self)
+            assert self.child.parent is self
+            db0.tags(self).add("node")
+            assert db0.get_prefix_of(self).name == "main"
+            assert not db0.find(Node)
+
+    node = Node()
+    assert node.me is node and node.child.parent is node
+    assert list(db0.find("node")) == [node]
+
+
+def test_materialized_returns_finished_objects_and_other_values_as_they_are() -> None:
+    thing = Thing()
+    assert db0.materialized(thing) is thing
+    assert db0.materialized(3) == 3
+
+
+# -- Python's protocols ------------------------------------------------------------------------------------
+
+
+def test_special_methods_of_the_user_are_honoured() -> None:
+    @db0.memo
+    class Box:
+        def __init__(self, *items: int) -> None:
+            self.items = list(items)
+
+        def __len__(self) -> int:
+            return len(self.items)
+
+        def __iter__(self) -> Any:
+            return iter(self.items)
+
+        def __getitem__(self, index: int) -> Any:
+            return self.items[index]
+
+        def __contains__(self, item: object) -> bool:
+            return item in self.items
+
+        def __call__(self, more: int) -> int:
+            return len(self) + more
+
+        def __eq__(self, other: object) -> bool:
+            return list(self) == list(other)  # type: ignore[call-overload,no-any-return]
+
+        def __hash__(self) -> int:
+            return len(self)
+
+        def __lt__(self, other: Any) -> bool:
+            return len(self) < len(other)
+
+        def __add__(self, other: Any) -> Any:
+            return Box(*self, *other)
+
+        def __bool__(self) -> bool:
+            return False
+
+        def __enter__(self) -> str:
+            return "in"
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def __repr__(self) -> str:
+            return f"Box{tuple(self)}"
+
+    one, two = Box(1, 2), Box(1, 2)
+    assert one == two and hash(one) == 2 and not one < two and Box(1) < one and one > Box(1)
+    assert (len(one), one[0], 2 in one, one(3), list(one + two)) == (2, 1, True, 5, [1, 2, 1, 2])
+    assert not one and repr(one) == str(one) == "Box(1, 2)"
+    with one as entered:
+        assert entered == "in"
+
+
+def test_equality_and_hash_are_the_objects_own_by_default() -> None:
+    one, two = Thing("same"), Thing("same")
+    assert one != two and one == one and len({one, two, one}) == 2  # noqa: PLR0124
+
+
+def test_properties_with_setters_and_getattr_work_as_in_python() -> None:
+    @db0.memo
+    class Account:
+        def __init__(self) -> None:
+            self.cents = 0
+
+        @property
+        def euros(self) -> float:
+            return self.cents / 100
+
+        @euros.setter
+        def euros(self, value: float) -> None:
+            self.cents = int(value * 100)
+
+        def __getattr__(self, name: str) -> str:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return f"no {name}"
+
+    account = Account()
+    account.euros = 2.5
+    assert (account.cents, account.euros, account.colour) == (250, 2.5, "no colour")
+    assert vars(account) == {"cents": 250}
+
+
+def test_dir_lists_fields_and_methods_and_vars_is_a_copy() -> None:
+    thing = Thing("a", extra=1)
+    del thing.extra
+    thing.more = 2
+    assert {"name", "more", "shout", "kind"} <= set(dir(thing)) and "extra" not in dir(thing)
+    assert dir(thing) == sorted(dir(thing))
+    found = vars(thing)
+    assert found == thing.__dict__ == {"name": "a", "more": 2}
+    found["name"] = "b"
+    assert thing.name == "a"
+
+
+def test_vars_of_a_loaded_object_does_not_need_a_prior_access(root: Path) -> None:
+    thing = Thing("a")
+    db0.tags(thing).add("kept")
+    identity = db0.uuid(thing)
+    reopen(root)
+    assert vars(next(iter(db0.find("kept")))) == {"name": "a"}
+    assert db0.uuid(next(iter(db0.find("kept")))) == identity
+
+
+def test_str_names_the_class_and_uuid_and_repr_is_pythons() -> None:
+    thing = Thing()
+    assert str(thing) == f"<{Thing.__module__}.Thing instance uuid={db0.uuid(thing)}>"
+    assert repr(thing) == object.__repr__(thing)
+
+
+def test_memo_objects_are_weakly_referenceable_and_neither_pickled_nor_copied() -> None:
+    thing = Thing()
+    assert weakref.ref(thing)() is thing
+    with pytest.raises(TypeError, match="load"):
+        copy.copy(thing)
+
+
+def test_a_redefined_class_takes_over_the_stored_objects(root: Path) -> None:
+    def define(greeting: str) -> type:
+        class Greeter:
+            def greet(self) -> str:
+                return greeting
+
+        return db0.memo(id="test:greeter")(Greeter)
+
+    first = define("hello")
+    made = first()
+    db0.tags(made).add("kept")
+    identity = db0.uuid(made)
+    del made
+    second = define("hi")
+    reopen(root)
+    assert db0.fetch(identity).greet() == "hi"
+    assert len(db0.find(second)) == 1
