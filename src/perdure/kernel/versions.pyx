@@ -176,25 +176,70 @@ def seal(bytes key, state, int kind, bytes value, int space=0):
     return physical, _stored(space, physical, kind, value)
 
 
-def seal_many(dict items, state, int space=0):
-    """Physical pairs, in key order, of new versions: `{key: value, or None for a tombstone}`."""
-    cdef uint8_t end[_SUFFIX_MAX]
-    cdef int tail = _write_suffix(_state(state), end)
-    cdef list out = []
-    cdef bytes key, physical
-    cdef Py_ssize_t size
-    cdef object value
-    for key in sorted(items):
-        value = items[key]
-        size = PyBytes_GET_SIZE(key)
-        physical = PyBytes_FromStringAndSize(NULL, size + tail)
+cdef class Sealed:
+    """Physical pairs in key order, each made when it is asked for; `sorted_keys` are the keys without the state.
+
+    Made one at a time they never lie in memory all at once, which for a large commit is most of its cost.
+    """
+    cdef readonly list sorted_keys
+    cdef dict _items
+    cdef uint8_t _end[_SUFFIX_MAX]
+    cdef int _tail
+    cdef int _space
+
+    def __len__(self):
+        return len(self.sorted_keys)
+
+    def __getitem__(self, index):
+        cdef Sealed part
+        if not isinstance(index, slice):
+            return self._pair(self.sorted_keys[index])
+        part = Sealed.__new__(Sealed)
+        part.sorted_keys = self.sorted_keys[index]
+        part._items = self._items
+        part._tail = self._tail
+        part._space = self._space
+        memcpy(part._end, self._end, _SUFFIX_MAX)
+        return part
+
+    def __iter__(self):
+        cdef _SealedIterator iterator = _SealedIterator.__new__(_SealedIterator)
+        iterator._sealed = self
+        return iterator
+
+    cdef tuple _pair(self, bytes key):
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
+        cdef bytes physical = PyBytes_FromStringAndSize(NULL, size + self._tail)
+        cdef object value = self._items[key]
         memcpy(PyBytes_AS_STRING(physical), PyBytes_AS_STRING(key), size)
-        memcpy(PyBytes_AS_STRING(physical) + size, end, tail)
+        memcpy(PyBytes_AS_STRING(physical) + size, self._end, self._tail)
         if value is None:
-            out.append((physical, _stored(space, physical, 1, b"")))
-        else:
-            out.append((physical, _stored(space, physical, 0, <bytes?> value)))
-    return out
+            return physical, _stored(self._space, physical, 1, b"")
+        return physical, _stored(self._space, physical, 0, <bytes?> value)
+
+
+cdef class _SealedIterator:
+    cdef Sealed _sealed
+    cdef Py_ssize_t _position
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._position >= len(self._sealed.sorted_keys):
+            raise StopIteration
+        self._position += 1
+        return self._sealed._pair(<bytes?> self._sealed.sorted_keys[self._position - 1])
+
+
+def seal_many(dict items, state, int space=0):
+    """Physical pairs, in key order, of new versions: `{key: value, or None for a tombstone}`; see `Sealed`."""
+    cdef Sealed sealed = Sealed.__new__(Sealed)
+    sealed.sorted_keys = sorted(items)
+    sealed._items = items
+    sealed._tail = _write_suffix(_state(state), sealed._end)
+    sealed._space = space
+    return sealed
 
 
 def seal_head(bytes key, bytes value, int space=0):
@@ -399,13 +444,13 @@ cdef Py_ssize_t _read_uint(const uint8_t* data, Py_ssize_t size, uint64_t* out) 
     return more + 1
 
 
-def id_runs(list pairs):
-    """Runs `(first, count)` of the object ids that the keys of the sorted `pairs` start with."""
+def id_runs(list keys):
+    """Runs `(first, count)` of the object ids that the sorted `keys` start with."""
     cdef list out = []
     cdef bytes key
     cdef uint64_t number = 0, first = 0, last = 0
     cdef bint started = False
-    for key, _ in pairs:
+    for key in keys:
         if _read_uint(_data(key), PyBytes_GET_SIZE(key), &number) == 0:
             raise ValueError(f"the key 0x{key.hex()} does not start with an object id")
         if started and number == last:

@@ -36,6 +36,15 @@ class _Request:
         self.error: BaseException | None = None
         self.done = False
 
+    def fail(self, error: BaseException) -> None:
+        """It came to nothing."""
+        self.error = error.__cause__ if isinstance(error, _HalfWritten) else error
+        self.done = True
+
+
+class _HalfWritten(Exception):
+    """A work broke off between its writes; the cause tells why."""
+
 
 class Group:
     """The queue of one storage's writers."""
@@ -71,10 +80,9 @@ class Group:
             requests.append(self._waiting.popleft())
         try:
             self._attempt(requests)
-        except StorageError as error:
+        except (StorageError, _HalfWritten) as error:
             if len(requests) == 1:
-                requests[0].error = error
-                requests[0].done = True
+                requests[0].fail(error)
                 return
             # One of them may be too large for the space that is left; the others need not suffer for it.
             for request in requests:
@@ -85,9 +93,8 @@ class Group:
     def _alone(self, request: _Request) -> None:
         try:
             self._attempt([request])
-        except StorageError as error:
-            request.error = error
-            request.done = True
+        except (StorageError, _HalfWritten) as error:
+            request.fail(error)
 
     def _attempt(self, requests: list[_Request]) -> None:
         while True:
@@ -119,4 +126,6 @@ class Group:
         except (StorageError, RetryTransaction):
             raise
         except Exception as error:
+            if writer.unfinished:
+                raise _HalfWritten from error
             request.error = error

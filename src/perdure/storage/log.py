@@ -41,17 +41,13 @@ class LogEntry:
     changes: Changes = field(default_factory=dict)
 
 
-def collect(written: Mapping[int, list[tuple[bytes, bytes]]]) -> Changes:
-    """The changes named by sorted physical (or plain) keys, by space."""
+def collect(written: Mapping[int, list[bytes]]) -> Changes:
+    """The changes named by the sorted keys that were written, by space."""
     changes: Changes = {}
-    for number, pairs in written.items():
-        space = SPACES[number]
-        if not pairs or space.log is None:
-            continue
-        if space.log == "ids":
-            changes[number] = versions.id_runs(pairs)
-        else:
-            changes[number] = [versions.split(key)[0] if space.versioned else key for key, _ in pairs]
+    for number, keys in written.items():
+        log = SPACES[number].log
+        if keys and log is not None:
+            changes[number] = versions.id_runs(keys) if log == "ids" else keys
     return changes
 
 

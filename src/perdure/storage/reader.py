@@ -22,25 +22,25 @@ Result = TypeVar("Result")
 
 
 class Reader:
-    """Gives the shared transaction to whoever holds `guard`."""
+    """Gives the shared transaction to whoever holds `guard`; `transaction` is None when there is none."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.guard = engine.guard
-        self._transaction: EngineTransaction | None = None
+        self.transaction: EngineTransaction | None = None
         self._begun = threading.Event()
         self._closed = False
         self._sweeper: threading.Thread | None = None
 
     def current(self) -> EngineTransaction:
         """The shared transaction, begun if there is none; call with `guard` held."""
-        transaction = self._transaction
+        transaction = self.transaction
         return self.begin() if transaction is None else transaction
 
     def begin(self) -> EngineTransaction:
         """A new shared transaction in place of the one before; call with `guard` held."""
         self.relax()
-        transaction = self._transaction = self.engine.begin()
+        transaction = self.transaction = self.engine.begin()
         if not self._begun.is_set():
             self._begun.set()
             if self._sweeper is None:
@@ -62,7 +62,7 @@ class Reader:
     def relax(self) -> None:
         """End the shared transaction; the next use begins another."""
         with self.guard:
-            transaction, self._transaction = self._transaction, None
+            transaction, self.transaction = self.transaction, None
             if transaction is not None:
                 transaction.abort()
 

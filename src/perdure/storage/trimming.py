@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from perdure.engine import EngineTransaction
+from perdure.errors import CorruptRecordError
 from perdure.kernel import keys, versions
 
 from .meta import PACKED_KEY, get_number, put_number
@@ -56,7 +58,7 @@ class Trimmer:
         self._served = 0
 
     def note(self, written: list[tuple[int, int, list[bytes]]]) -> None:
-        """Commits were made: state, space and physical keys that may have older versions."""
+        """Commits were made: state, space and keys that may have older versions."""
         for _ in range(self._served):
             self._waiting.popleft()
         self._served = 0
@@ -73,10 +75,10 @@ class Trimmer:
         floor = head if pinned is None else min(head, pinned)
         self._served = 0
         dropped = 0
-        for state, space, physical in self._waiting:
+        for state, space, written in self._waiting:
             if state > floor:
                 break
-            dropped += _trim(transaction, space, physical, floor)
+            dropped += _trim(transaction, space, written, floor)
             self._served += 1
         packed = get_number(transaction, PACKED_KEY)
         cut = floor - packed >= _LOG_SLACK
@@ -87,11 +89,11 @@ class Trimmer:
 
 
 def _trim(transaction: EngineTransaction, space: int, written: list[bytes], floor: int) -> int:
-    cutter = Cutter(space, floor)
-    doomed = []
-    for newest in written:
-        key, _ = versions.split(newest)
-        for physical, stored in transaction.scan(space, key, key + AFTER_ALL):
-            if cutter.drops(physical, stored):
-                doomed.append(physical)
+    doomed: list[bytes] = []
+    for key in written:
+        cutter = Cutter(space, floor)
+        pairs = transaction.scan(space, key, key + AFTER_ALL)
+        # A damaged version is for `verify` to report; it must not keep others from being committed.
+        with suppress(CorruptRecordError):
+            doomed += [physical for physical, stored in pairs if cutter.drops(physical, stored)]
     return transaction.delete_many(space, doomed)

@@ -42,10 +42,11 @@ class View:
         if not _VERSIONED[space]:
             return self._get_head(space, key)
         with self._guard:
+            reader = self._reader
             try:
-                item = self._reader.current().seek(space, key + self._suffix)
+                item = (reader.transaction or reader.begin()).seek(space, key + self._suffix)
             except TransactionClosed:
-                item = self._reader.begin().seek(space, key + self._suffix)
+                item = reader.begin().seek(space, key + self._suffix)
         return versions.read_version(space, key, item, self._fold if _FOLDED[space] else None)
 
     def _get_head(self, space: int, key: bytes) -> bytes | None:

@@ -82,9 +82,10 @@ class Finish:
         """Write it as the next state and forget that it waited."""
         record = _take(writer.transaction, self._id)
         plan = writer.plan(record.batch, None, self._id, checked=True)
+        committed = writer.apply(plan)
         writer.transaction.delete_many(META, [prepared_key(self._id)])
         writer.promises_changed()
-        return writer.apply(plan)
+        return committed
 
 
 class Abandon:

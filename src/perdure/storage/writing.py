@@ -6,7 +6,7 @@ others in the same engine transaction are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
 
@@ -62,12 +62,16 @@ class Head:
 
 
 class Writer:
-    """Writes batches one after the other into one engine write transaction."""
+    """Writes batches one after the other into one engine write transaction.
+
+    `unfinished` while a batch is half written: if that is where it ends, the transaction must not be committed.
+    """
 
     def __init__(self, transaction: EngineTransaction, promises: PromiseReader) -> None:
         self.transaction = transaction
         self.head = Head.read(transaction)
         self.written: list[tuple[int, int, list[bytes]]] = []
+        self.unfinished = False
         self._promise_reader = promises
         self._promises: Promises | None = None
 
@@ -207,15 +211,15 @@ class Writer:
 
     def apply(self, plan: Plan) -> Committed:
         """Write a plan as the next state."""
+        self.unfinished = True
         state = self.head.state + 1
         time = max(time_ns() // 1000, self.head.time + 1)
         written = {}
         for number in sorted({*plan.puts, *plan.deltas}):
             if SPACES[number].versioned:
-                pairs = self._put_versions(number, plan, state)
+                written[number] = self._put_versions(number, plan, state)
             else:
-                pairs = self._put_heads(number, plan.puts[number])
-            written[number] = pairs
+                written[number] = self._put_heads(number, plan.puts[number])
         batch = plan.batch
         entry = log.LogEntry(
             state,
@@ -229,29 +233,41 @@ class Writer:
         key = keys.encode_uint(state)
         self.transaction.put_many(LOG, [(key, versions.seal_head(key, log.encode(entry), LOG))])
         self.head = Head(state, time)
+        self.unfinished = False
         return Committed(state, time)
 
-    def _put_versions(self, space: int, plan: Plan, state: int) -> list[Pair]:
-        pairs = versions.seal_many(plan.puts.get(space, {}), state, int(space))
+    def _put_versions(self, space: int, plan: Plan, state: int) -> list[bytes]:
+        """Write the new versions of one space; their sorted keys."""
+        sealed = versions.seal_many(plan.puts.get(space, {}), state, int(space))
+        pairs: Sequence[Pair] = sealed
+        keys = sealed.sorted_keys
         deltas = plan.deltas.get(space)
         if deltas:
-            pairs += [versions.seal(key, state, versions.DELTA, delta, int(space)) for key, delta in deltas]
-            pairs.sort()
-        last = self.transaction.last(space)
-        if last is not None and pairs and pairs[0][0] <= last[0]:
-            self.written.append((state, space, [physical for physical, _ in pairs]))
-        self.transaction.put_many(space, pairs)
-        return pairs
+            made = [versions.seal(key, state, versions.DELTA, delta, int(space)) for key, delta in deltas]
+            pairs = sorted([*sealed, *made])
+            keys = sorted([*keys, *(key for key, _ in deltas)])
+        if keys:
+            last = self.transaction.last(space)
+            if last is not None and pairs[0][0] <= last[0]:
+                self.written.append((state, space, keys))
+            self.transaction.put_many(space, pairs)
+        return keys
 
-    def _put_heads(self, space: int, changes: Mapping[bytes, bytes | None]) -> list[Pair]:
+    def _put_heads(self, space: int, changes: Mapping[bytes, bytes | None]) -> list[bytes]:
+        """Write the values of a space without versions; the sorted keys."""
         ordered = sorted(changes)
-        self.transaction.delete_many(space, [key for key in ordered if changes[key] is None])
-        pairs = []
-        for key in ordered:
-            value = changes[key]
-            pairs.append((key, b"" if value is None else versions.seal_head(key, value, int(space))))
-        self.transaction.put_many(space, [pair for pair in pairs if pair[1]])
-        return pairs
+        doomed = [key for key in ordered if changes[key] is None]
+        if doomed:
+            self.transaction.delete_many(space, doomed)
+        self.transaction.put_many(
+            space,
+            [
+                (key, versions.seal_head(key, value, int(space)))
+                for key in ordered
+                if (value := changes[key]) is not None
+            ],
+        )
+        return ordered
 
 
 def _describe(space: int, key: bytes, base: int, state: int, what: str) -> str:

@@ -154,7 +154,12 @@ class EngineContract:
     def test_a_second_writer_waits_for_the_first(self, engine: Engine) -> None:
         order: list[str] = []
         writer = engine.begin(write=True)
-        thread = threading.Thread(target=lambda: (write(engine, 0, (b"k", b"second")), order.append("second")))
+
+        def second() -> None:
+            write(engine, 0, (b"k", b"second"))
+            order.append("second")
+
+        thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.05)
         assert order == []

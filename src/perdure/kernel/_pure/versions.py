@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import overload
 from zlib import crc32
 
 from perdure.errors import CorruptRecordError
@@ -13,6 +14,7 @@ __all__ = [
     "FULL",
     "STATE_MAX",
     "TOMBSTONE",
+    "Sealed",
     "crc32",
     "fold_scan",
     "id_runs",
@@ -101,16 +103,38 @@ def seal(key: bytes, state: int, kind: int, value: bytes, space: int = 0) -> Pai
     return physical, _stored(space, physical, kind, value)
 
 
-def seal_many(items: dict[bytes, bytes | None], state: int, space: int = 0) -> list[Pair]:
-    """Physical pairs, in key order, of new versions: `{key: value, or None for a tombstone}`."""
-    tail = suffix(state)
-    out = []
-    for key in sorted(items):
-        value = items[key]
-        physical = key + tail
-        kind = TOMBSTONE if value is None else FULL
-        out.append((physical, _stored(space, physical, kind, b"" if value is None else value)))
-    return out
+class Sealed(Sequence[Pair]):
+    """Physical pairs in key order, each made when it is asked for; `sorted_keys` are the keys without the state."""
+
+    def __init__(self, keys: list[bytes], items: dict[bytes, bytes | None], tail: bytes, space: int) -> None:
+        self.sorted_keys = keys
+        self._items = items
+        self._tail = tail
+        self._space = space
+
+    def __len__(self) -> int:
+        return len(self.sorted_keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sealed: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | Sealed:
+        if isinstance(index, slice):
+            return Sealed(self.sorted_keys[index], self._items, self._tail, self._space)
+        key = self.sorted_keys[index]
+        value = self._items[key]
+        physical = key + self._tail
+        if value is None:
+            return physical, _stored(self._space, physical, TOMBSTONE, b"")
+        return physical, _stored(self._space, physical, FULL, value)
+
+
+def seal_many(items: dict[bytes, bytes | None], state: int, space: int = 0) -> Sealed:
+    """Physical pairs, in key order, of new versions: `{key: value, or None for a tombstone}`; see `Sealed`."""
+    return Sealed(sorted(items), items, suffix(state), space)
 
 
 def seal_head(key: bytes, value: bytes, space: int = 0) -> bytes:
@@ -259,10 +283,10 @@ def open_scan(
     return out, None
 
 
-def id_runs(pairs: list[Pair]) -> list[tuple[int, int]]:
-    """Runs `(first, count)` of the object ids that the keys of the sorted `pairs` start with."""
+def id_runs(keys: list[bytes]) -> list[tuple[int, int]]:
+    """Runs `(first, count)` of the object ids that the sorted `keys` start with."""
     out: list[tuple[int, int]] = []
-    for key, _ in pairs:
+    for key in keys:
         try:
             number = Taker(key, 0).uint()
         except CorruptRecordError:
