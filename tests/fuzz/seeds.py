@@ -30,7 +30,9 @@ def make(target):
     """The seeds of one target, as bytes."""
     if target == "keys":
         values = [*SCALARS, keys.EnumKey(3, 2**40), keys.ObjectId(100_000), ("a", (1, (None, 1.5)), ())]
-        return [keys.encode_one(value) for value in values] + [keys.encode(("a", 5, keys.ObjectId(2**60)))]
+        numbers = [value for value in SCALARS if type(value) in (bool, int, float, Decimal)]
+        several = [("a", 5, keys.ObjectId(2**60)), *zip(numbers, numbers[1:], numbers[2:], strict=False)]
+        return [keys.encode_one(value) for value in values] + [keys.encode(group) for group in several]
     if target == "values":
         return [codec.encode_value(value) for value in SCALARS + NESTED]
     records = [[value] for value in SCALARS[::4] + NESTED] + [[], REFERENCES, [{"a": REFERENCES}, 1, "b"]]
