@@ -77,16 +77,10 @@ class ByteArray(SequenceMethods):
         self._perdure_begin_(items)
 
     def _perdure_bytes_(self) -> bytearray:
-        found = bytearray()
-        for part in walk(self, 0, len(self)):
-            found += part
-        return found
+        return self._perdure_read_(0, len(self))
 
     def _perdure_read_(self, start: int, stop: int) -> bytearray:
-        found = bytearray()
-        for part in walk(self, start, stop):
-            found += part
-        return found
+        return bytearray().join(walk(self, start, stop))
 
     def __bytes__(self) -> bytes:
         return bytes(self._perdure_bytes_())
@@ -289,18 +283,18 @@ class ByteArray(SequenceMethods):
         return self is other or (len(self) == len(other) and self._perdure_bytes_() == _argument(other))
 
     def __lt__(self, other: Any) -> bool:
-        return self._perdure_bytes_() < _argument(other)
+        return bool(self._perdure_bytes_() < _argument(other))
 
     def __le__(self, other: Any) -> bool:
-        return self._perdure_bytes_() <= _argument(other)
+        return bool(self._perdure_bytes_() <= _argument(other))
 
     def __gt__(self, other: Any) -> bool:
-        return self._perdure_bytes_() > _argument(other)
+        return bool(self._perdure_bytes_() > _argument(other))
 
     def __ge__(self, other: Any) -> bool:
-        return self._perdure_bytes_() >= _argument(other)
+        return bool(self._perdure_bytes_() >= _argument(other))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         if durable.state_of(self) == durable.DEAD:

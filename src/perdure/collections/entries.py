@@ -53,7 +53,7 @@ class KeyedMethods(mapping.HotMapping):
     """Whether entries have values and keep the order of their insertion."""
 
     def _perdure_begin_(self) -> None:
-        self._perdure_swap_({}, True)
+        self._perdure_empty_(None, 0)
 
     # -- finding ---------------------------------------------------------------------------------------------
 
@@ -118,15 +118,7 @@ class KeyedMethods(mapping.HotMapping):
             durable.mark_dirty(self)
             if type(hot) is HeldKey or type(value) is Weak:
                 self._perdure_special_ = True
-            pending = self._perdure_pending_
-            known = self._perdure_raw_(hot) is not ABSENT
-            if pending is not None:
-                if known:
-                    pending.setdefault(hot, mapping.KEPT)
-                else:
-                    pending[hot] = mapping.NEW if pending.pop(hot, None) is None else mapping.MOVED
-                    self._perdure_count_ += 1
-            self._perdure_hot_[hot] = value
+            self._perdure_write_(hot, value, self._perdure_raw_(hot) is not ABSENT)
 
     def _perdure_take_(self, hot: object) -> Any:
         """Remove an entry; its value, or ABSENT when there is none."""
@@ -134,12 +126,7 @@ class KeyedMethods(mapping.HotMapping):
             durable.mark_dirty(self)
             if self._perdure_raw_(hot) is ABSENT:
                 return ABSENT
-            pending = self._perdure_pending_
-            if pending is not None:
-                if pending.pop(hot, mapping.KEPT) != mapping.NEW:
-                    pending[hot] = mapping.DELETED
-                self._perdure_count_ -= 1
-            return read_value(self._perdure_hot_.pop(hot))
+            return read_value(self._perdure_erase_(hot))
 
     def clear(self) -> None:
         """Remove all entries."""
@@ -147,12 +134,10 @@ class KeyedMethods(mapping.HotMapping):
             durable.mark_dirty(self)
             pending = self._perdure_pending_
             if pending is not None:
-                fresh = {hot: mapping.DELETED for hot, status in pending.items() if status != mapping.NEW}
-                for entry in ordering.stored_entries(self):
-                    fresh[hot_key(entry.key)] = mapping.DELETED
-                self._perdure_pending_ = fresh
-                self._perdure_count_ = 0
-            self._perdure_swap_({}, True)
+                gone = [hot for hot, status in list(pending.items()) if status != mapping.NEW]
+                gone += [hot_key(entry.key) for entry in ordering.stored_entries(self)]
+                pending = dict.fromkeys(gone, mapping.DELETED)
+            self._perdure_empty_(pending, 0)
 
     # -- all of them -------------------------------------------------------------------------------------------
 
@@ -268,30 +253,32 @@ class KeyedMethods(mapping.HotMapping):
         return found
 
     def _perdure_restore_(self, values: list[Any]) -> None:
-        self._perdure_swap_({}, True)
         self._perdure_special_ = False
         self._perdure_weight_ = 0
         if values == [_LARGE]:
             connection = durable.owner_of(self)
-            self._perdure_count_ = connection.counter(keys.encode_uint(durable.oid_of(self)))
             self._perdure_last_ = -1
-            self._perdure_pending_ = {}
-            self._perdure_swap_({}, False)
+            self._perdure_empty_({}, connection.counter(keys.encode_uint(durable.oid_of(self))))
             return
         if not values or values[0] != _INLINE or (self._perdure_ordered_ and len(values) % 2 == 0):
             raise CorruptRecordError(f"damaged record of {durable.describe(self)}: no entries")
+        self._perdure_empty_(None, 0)
         if self._perdure_ordered_:
             for key, value in zip(values[1::2], values[2::2], strict=True):
                 self._perdure_keep_(key, value)
         else:
             for key in values[1:]:
                 self._perdure_keep_(key, None)
-        self._perdure_pending_ = None
 
     @staticmethod
     def _perdure_dropped_(connection: Connection, oid: int) -> None:
         """Release and delete the entries outside the record."""
         ordering.drop_entries(connection, oid)
+
+    @staticmethod
+    def _perdure_held_(connection: Connection, oid: int) -> list[int]:
+        """Ids of the objects that the entries outside the record hold; CorruptRecordError when these disagree."""
+        return ordering.held_by_entries(connection, oid)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError(f"cannot pickle or copy deeply a durable {type(self).__name__}; read its entries instead")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableSequence
-from itertools import chain, islice
+from itertools import islice
 from operator import index as as_index
 from typing import Any
 
 from perdure.collections.comparing import guard, register_content
 from perdure.collections.convert import Converting, convert, register_conversion
-from perdure.collections.pages import open_node, splice, walk
+from perdure.collections.pages import open_node, read, splice
 from perdure.collections.sequences import SequenceMethods
 from perdure.kernel import durable, sequence
 from perdure.session import Weak, register_builtin
@@ -49,6 +49,7 @@ class List(SequenceMethods, sequence.HotList):
             if self._perdure_ends_ is None:
                 items.append(value)
                 return
+            self._perdure_tail_ = None
             tail, _ = self._perdure_find_(len(self) - 1)
             if len(open_node(tail)) < sequence.LEAF:
                 tail._perdure_items_.append(value)
@@ -56,6 +57,7 @@ class List(SequenceMethods, sequence.HotList):
             else:
                 splice(self, len(self), len(self), [value])
                 tail, _ = self._perdure_find_(len(self) - 1)
+                open_node(tail)
             self._perdure_tail_ = tail
 
     def _perdure_place_(self, index: Any, what: str) -> int:
@@ -133,7 +135,7 @@ class List(SequenceMethods, sequence.HotList):
             open_node(self)
             splice(self, len(self), len(self), values)
 
-    def __iadd__(self, other: Iterable[Any]) -> List:
+    def __iadd__(self, other: Iterable[Any]) -> List:  # type: ignore[misc]
         self.extend(other)
         return self
 
@@ -141,12 +143,27 @@ class List(SequenceMethods, sequence.HotList):
         """Remove the element at `index` and give it."""
         with guard(self):
             open_node(self)
-            if not len(self):
+            length = len(self)
+            if not length:
                 raise IndexError("pop from empty List")
             place = self._perdure_place_(index, "pop ")
             value = self[place]
-            splice(self, place, place + 1, [])
+            if place < length - 1 or not self._perdure_drop_last_():
+                splice(self, place, place + 1, [])
             return value
+
+    def _perdure_drop_last_(self) -> bool:
+        """Remove the last element if that leaves its page filled well enough."""
+        if self._perdure_ends_ is None:
+            return False
+        self._perdure_tail_ = None
+        tail, _ = self._perdure_find_(len(self) - 1)
+        if len(open_node(tail)) <= sequence.LEAF // 2:
+            return False
+        tail._perdure_items_.pop()
+        self._perdure_length_ -= 1
+        self._perdure_tail_ = tail
+        return True
 
     def remove(self, value: object, /) -> None:
         """Remove the first element equal to `value`; ValueError when there is none."""
@@ -166,7 +183,7 @@ class List(SequenceMethods, sequence.HotList):
     def _perdure_rewrite_(self, change: Callable[[list[Any]], None]) -> None:
         with guard(self):
             open_node(self)
-            raw = list(chain.from_iterable(walk(self, 0, len(self), raw=True)))
+            raw = read(self, 0, len(self), raw=True)
             change(raw)
             splice(self, 0, len(self), raw)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from perdure.collections.entries import KeyedMethods
     from perdure.session import Connection
 
-__all__ = ["Entry", "drop_entries", "entry_prefix", "stored_entries", "write_entries"]
+__all__ = ["Entry", "drop_entries", "entry_prefix", "held_by_entries", "stored_entries", "write_entries"]
 
 SLACK = 512
 """Mentions that may be left over before they are swept out."""
@@ -79,9 +79,9 @@ def stored_entries(collection: KeyedMethods, *, reverse: bool = False) -> Iterat
     for number, mentions in pages(connection, prefix, reverse=reverse):
         wanted = mentions[::-1] if reverse else mentions
         found = connection.read_many(_ENTRIES, [prefix + _ENTRY + key for key in wanted])
-        for key, data in zip(wanted, found, strict=True):
-            if data is not None:
-                entry = Entry(connection, key, data, True)
+        for mention, record in zip(wanted, found, strict=True):
+            if record is not None:
+                entry = Entry(connection, mention, record, True)
                 if entry.number == number:
                     yield entry
 
@@ -225,3 +225,25 @@ def drop_entries(connection: Connection, oid: int) -> None:
         size = connection.counter(key)
         if size:
             connection.overlay.count(key, -size)
+
+
+def held_by_entries(connection: Connection, oid: int) -> list[int]:
+    """Ids of the objects that stored entries hold, once for each; checks entries, order pages and counters."""
+    prefix = keys.encode_uint(oid)
+    held: list[int] = []
+    numbers: dict[bytes, int] = {}
+    for key, data in connection.scan(_ENTRIES, prefix + _ENTRY, prefix + _PAGE):
+        shape_id, references, _ = codec.decode_header(data)
+        held += [reference.oid for reference in references if not reference.weak]
+        numbers[key[len(prefix) + 1 :]] = shape_id >> 1
+    mentions = [(number, key) for number, page in pages(connection, prefix) for key in page]
+    counted = connection.counter(prefix), connection.counter(prefix + _PAGE)
+    if counted != (len(numbers), len(mentions)):
+        raise CorruptRecordError(
+            f"the collection counts {counted[0]} entries and {counted[1]} mentions,"
+            f" and has {len(numbers)} and {len(mentions)}"
+        )
+    live = [key for number, key in mentions if numbers.get(key) == number]
+    if any(numbers.values()) and sorted(live) != sorted(numbers):
+        raise CorruptRecordError(f"the order of the collection mentions {len(live)} of its {len(numbers)} entries")
+    return held

@@ -16,7 +16,7 @@ from perdure.errors import CorruptRecordError
 from perdure.kernel import durable, sequence
 from perdure.session import register_builtin
 
-__all__ = ["Page", "node_values", "open_node", "restore_node", "root_values", "settle", "splice", "walk"]
+__all__ = ["Page", "open_node", "read", "restore_node", "root_values", "splice", "walk"]
 
 FANOUT = 128
 BYTES_LEAF = 8000
@@ -128,12 +128,14 @@ def root_values(root: Root) -> list[object]:
 def grow(root: Root) -> None:
     """Cut the items of a root into pages, full ones."""
     nodes = [new_page(part) for part in cut(root._perdure_items_, capacity(root), True)]
-    counts = [len(node._perdure_items_) for node in nodes]
+    root._perdure_set_(*stack(nodes))
+
+
+def stack(nodes: list[Page]) -> tuple[list[Page], list[int]]:
+    """Children and ends of a root above these nodes, with more levels between where they are too many."""
     while len(nodes) > FANOUT:
-        groups = zip(cut(nodes, FANOUT, True), cut(counts, FANOUT, True), strict=True)
-        nodes = [new_page(children, list(accumulate(sizes))) for children, sizes in groups]
-        counts = [size_of(node) for node in nodes]
-    root._perdure_set_(nodes, list(accumulate(counts)))
+        nodes = [new_page(part, list(accumulate(map(size_of, part)))) for part in cut(nodes, FANOUT, True)]
+    return nodes, list(accumulate(map(size_of, nodes)))
 
 
 def settle(root: Root) -> None:
@@ -155,30 +157,55 @@ def settle(root: Root) -> None:
 
 
 def splice(root: Root, start: int, stop: int, new: Any) -> None:
-    """Replace the elements from `start` to `stop` by those of `new`, a list (bytes-like for bytes)."""
+    """Replace the elements from `start` to `stop` by those of `new`, a list (a bytearray for bytes)."""
     open_node(root)
     if root._perdure_ends_ is None:
         root._perdure_items_[start:stop] = new
         return
+    root._perdure_tail_ = None
     settle(root)
-    extra = replace(root, start, stop, new)
-    items, ends = root._perdure_items_, root._perdure_ends_
-    if extra:
-        items = [new_page(items, ends), *extra]
-        ends = list(accumulate(map(size_of, items)))
-    while ends is not None and len(items) == 1:
-        (child,) = items
-        durable.load(child)
-        items, ends = child._perdure_items_, child._perdure_ends_
-        items = items[:]
-        ends = None if ends is None else ends[:]
-    root._perdure_set_(items, ends if items else None)
+    load_edges(root, start, stop)
+    root._perdure_changing_ = True
+    try:
+        extra = replace(root, start, stop, new)
+        items, ends = root._perdure_items_, root._perdure_ends_
+        if extra:
+            items, ends = stack([new_page(items, ends), *extra])
+        while ends is not None and len(items) == 1:
+            (child,) = items
+            durable.load(child)
+            items, ends = child._perdure_items_[:], child._perdure_ends_
+        root._perdure_set_(items, ends[:] if ends else None)
+    finally:
+        root._perdure_changing_ = False
     if root._perdure_ends_ is not None and len(root) <= INLINE // 2:
-        pieces = list(walk(root, 0, len(root), raw=True))
-        whole = pieces[0][:]
-        for piece in pieces[1:]:
-            whole += piece
-        root._perdure_set_(whole, None)
+        root._perdure_set_(read(root, 0, len(root), raw=True), None)
+
+
+def load_edges(node: Node, start: int, stop: int) -> None:
+    """Load what a change will touch, so that a page that cannot be read stops it before it begins."""
+    ends = node._perdure_ends_
+    if not ends:
+        return
+    children = node._perdure_items_
+    first, last = edges(ends, start, stop)
+    for place in {first, last} if stop == start else range_of_neighbours(first, last, len(children)):
+        durable.load(children[place])
+    before = ends[first - 1] if first else 0
+    load_edges(children[first], start - before, min(stop, ends[first]) - before)
+    if last != first:
+        load_edges(children[last], 0, stop - ends[last - 1])
+
+
+def edges(ends: list[int], start: int, stop: int) -> tuple[int, int]:
+    """The first and the last child that a change from `start` to `stop` touches."""
+    first = min(bisect_right(ends, start), len(ends) - 1)
+    return first, max(first, bisect_left(ends, stop)) if stop > start else first
+
+
+def range_of_neighbours(first: int, last: int, length: int) -> set[int]:
+    """The two and those beside them."""
+    return {place for edge in (first, last) for place in (edge - 1, edge, edge + 1) if 0 <= place < length}
 
 
 def replace(node: Node, start: int, stop: int, new: Any) -> list[Page]:
@@ -197,17 +224,17 @@ def replace(node: Node, start: int, stop: int, new: Any) -> list[Page]:
     if node._perdure_ends_ is None:
         node._perdure_set_(parts[0], None)
         return [new_page(part) for part in parts[1:]]
-    counts = cut(counts_of(node._perdure_ends_), limit, at_end)
+    counts = cut(counts_of(node._perdure_ends_ or []), limit, at_end)
     node._perdure_set_(parts[0], list(accumulate(counts[0])))
     return [new_page(part, list(accumulate(sizes))) for part, sizes in zip(parts[1:], counts[1:], strict=True)]
 
 
 def replace_below(node: Node, start: int, stop: int, new: Any) -> None:
     """The same for an open branch, which is left with any number of children."""
-    ends, children, counts = node._perdure_ends_, node._perdure_items_, counts_of(node._perdure_ends_)
+    ends = node._perdure_ends_
     assert ends is not None
-    first = min(bisect_right(ends, start), len(ends) - 1)
-    last = max(first, bisect_left(ends, stop)) if stop > start else first
+    children, counts = node._perdure_items_[:], counts_of(ends)
+    first, last = edges(ends, start, stop)
     before = ends[first - 1] if first else 0
     if first == last:
         child = children[first]
@@ -221,7 +248,7 @@ def replace_below(node: Node, start: int, stop: int, new: Any) -> None:
     counts[first : last + 1] = [size_of(child) for child in fresh]
     if len(new) < stop - start:
         join_small(children, counts, first, len(fresh))
-    node._perdure_ends_ = list(accumulate(counts))
+    node._perdure_set_(children, list(accumulate(counts)))
 
 
 def join_small(children: list[Page], counts: list[int], first: int, number: int) -> None:
@@ -245,7 +272,7 @@ def join(children: list[Page], counts: list[int], left: int) -> None:
         ends: list[Any] = [None, None]
         sizes = [len(part) for part in parts]
     else:
-        inner = counts_of(one._perdure_ends_) + counts_of(other._perdure_ends_)
+        inner = counts_of(one._perdure_ends_) + counts_of(other._perdure_ends_ or [])
         groups = [inner] if len(parts) == 1 else cut(inner, limit, False)
         ends = [list(accumulate(group)) for group in groups]
         sizes = [sum(group) for group in groups]
@@ -270,10 +297,21 @@ def walk(root: Root, start: int, stop: int, *, raw: bool = False) -> Iterator[An
 
     Weak references are read as their targets, but for `raw`.
     """
-    while start < min(stop, len(root)):
-        node, offset = root._perdure_find_(start)
-        items = node._perdure_items_
-        end = min(len(items), offset + stop - start)
-        part = items[offset:end] if raw else sequence.read_items(items, offset, end)
+    while start < stop:
+        try:
+            part = root._perdure_part_(start, stop, raw)
+        except IndexError:
+            return
         yield part
         start += len(part)
+
+
+def read(root: Root, start: int, stop: int, *, raw: bool = False) -> Any:
+    """A copy of the elements between two positions, as one list or bytearray."""
+    parts = walk(root, start, stop, raw=raw)
+    found = next(parts, None)
+    if found is None:
+        return root._perdure_items_[:0] if root._perdure_ends_ is None else []
+    for part in parts:
+        found += part
+    return found

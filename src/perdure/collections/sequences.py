@@ -7,7 +7,7 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 from perdure.collections.comparing import equal, first_difference
-from perdure.collections.pages import restore_node, root_values, walk
+from perdure.collections.pages import read, restore_node, root_values, walk
 from perdure.kernel import durable, sequence
 
 if TYPE_CHECKING:
@@ -39,20 +39,11 @@ class SequenceMethods(sequence.HotSequence):
     def _perdure_dropped_(connection: Connection, oid: int) -> None:
         """Nothing: pages and elements are released with the records that refer to them."""
 
-    def _perdure_ahead_(self, index: int) -> None:
-        """An iteration enters the leaf at `index`."""
-
     # -- reading -----------------------------------------------------------------------------------------------
 
     def _perdure_read_(self, start: int, stop: int) -> Any:
         """A plain list (or bytearray) of the elements between two valid positions."""
-        parts = walk(self, start, stop)
-        found = next(parts, None)
-        if found is None:
-            return self._perdure_items_[:0] if self._perdure_ends_ is None else []
-        for part in parts:
-            found += part
-        return found
+        return read(self, start, stop)
 
     def _perdure_slice_(self, wanted: slice) -> Any:
         start, stop, step = wanted.indices(len(self))

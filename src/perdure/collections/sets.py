@@ -188,7 +188,7 @@ class Set(KeyedMethods, mapping.HotSet):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AbstractSet):
             return NotImplemented
-        return other is self or (len(self) == len(other) and self.issuperset(other))
+        return len(self) == len(other) and self.issuperset(other)
 
     def __le__(self, other: Any) -> bool:
         return self.issubset(other) if isinstance(other, AbstractSet) else NotImplemented

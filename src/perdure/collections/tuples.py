@@ -36,7 +36,7 @@ class Tuple(SequenceMethods):
     def _perdure_slice_(self, wanted: slice) -> tuple[Any, ...]:
         return tuple(super()._perdure_slice_(wanted))
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self))
 
     def __add__(self, other: Any) -> Tuple:

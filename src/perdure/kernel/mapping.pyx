@@ -99,6 +99,35 @@ cdef class HotMapping(Durable):
         self._perdure_hot_ = hot
         self._perdure_complete_ = complete
 
+    def _perdure_empty_(self, dict pending, Py_ssize_t count):
+        """Begin with no entries in memory; with `pending`, those stored are changed as it tells. One step, too."""
+        self._perdure_hot_ = {}
+        self._perdure_complete_ = pending is None or count == 0
+        self._perdure_pending_ = pending
+        self._perdure_count_ = count
+
+    def _perdure_write_(self, hot, value, bint known):
+        """Set an entry that is in the hot dictionary already (`known`), or nowhere. In one step, too."""
+        cdef object status
+        if self._perdure_pending_ is not None:
+            status = self._perdure_pending_.get(hot)
+            if known and status is None:
+                self._perdure_pending_[hot] = _KEPT
+            elif not known and (status is None or status is _DELETED):
+                self._perdure_pending_.pop(hot, None)
+                self._perdure_pending_[hot] = _NEW if status is None else _MOVED
+                self._perdure_count_ += 1
+        self._perdure_hot_[hot] = value
+
+    def _perdure_erase_(self, hot):
+        """Remove an entry that is in the hot dictionary; its value. In one step, too."""
+        value = self._perdure_hot_.pop(hot)
+        if self._perdure_pending_ is not None:
+            if self._perdure_pending_.pop(hot, _KEPT) is not _NEW:
+                self._perdure_pending_[hot] = _DELETED
+            self._perdure_count_ -= 1
+        return value
+
     def __len__(self):
         ensure_loaded(self)
         return len(self._perdure_hot_) if self._perdure_pending_ is None else self._perdure_count_

@@ -6,13 +6,16 @@ its ends the number of elements up to and including each child). The sequence it
 leaf. Appends go to the last leaf without touching the branches above it: their last ends lag behind the root's
 `_perdure_length_`, equally far, until the tree changes shape or is stored.
 
-The fast paths here run without a switch of threads and need no lock: a node being stored is clean already, so that
-another thread's change takes the slow path, which waits for the lock.
+The fast paths here run without a switch of threads and need no lock: a node being stored is clean already, and a
+tree that changes its shape has no known last leaf, so that another thread takes the slow path, which waits for the
+lock. A reader that finds the tree changing waits for the lock too.
 """
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from perdure.kernel._plain cimport is_plain
-from perdure.kernel.durable cimport ensure_loaded
+from perdure.kernel.durable cimport Durable, Owner, ensure_loaded
+
+from contextlib import nullcontext
 
 from perdure.errors import CorruptRecordError
 
@@ -29,6 +32,10 @@ cdef enum:
     _GHOST = 0
     _CLEAN = 1
     _LEAF = 256
+    _PAGES_AHEAD = 8      # pages that a cold iteration reads at once
+    _WINDOW_FIRST = 8     # objects that it reads at once, doubled up to the last
+    _WINDOW_LAST = 128
+    _OBJECT_GUESS = 1024  # bytes of memory that an object is assumed to take
 
 LEAF = _LEAF
 """Elements in a full page of a list or tuple."""
@@ -102,33 +109,82 @@ cdef class Node(Durable):
         self._perdure_ends_ = ends
 
 
-cdef class HotSequence(Node):
-    """The root of a sequence, with the reading that its subclasses share.
+cdef inline Node child_of(Node branch, Py_ssize_t* index):
+    """The child of a branch below which the element at `index` is; `index` becomes its place below the child."""
+    cdef list ends = branch._perdure_ends_
+    cdef list items = <list>branch._perdure_items_
+    cdef Py_ssize_t low = 0, high = PyList_GET_SIZE(ends) - 1, middle
+    while low < high:
+        middle = (low + high) >> 1
+        if PyLong_AsSsize_t(<object>PyList_GET_ITEM(ends, middle)) > index[0]:
+            high = middle
+        else:
+            low = middle + 1
+    if low:
+        index[0] -= PyLong_AsSsize_t(<object>PyList_GET_ITEM(ends, low - 1))
+    return <Node>PyList_GET_ITEM(items, low)
 
-    A subclass has `_perdure_slice_(slice)`, and `_perdure_ahead_(index)`, which is told of each leaf that an
-    iteration enters, before it is read.
+
+cdef class HotSequence(Node):
+    """The root of a sequence, with the reading that its subclasses share. A subclass has `_perdure_slice_(slice)`.
+
+    `_perdure_changing_` is set, and there is no `_perdure_tail_`, while the tree changes its shape.
     """
 
     cdef Node locate(self, Py_ssize_t index, Py_ssize_t* offset):
         """The leaf of the element at `index`, and its place there; the root must be loaded, the index valid."""
+        cdef unsigned long long version = self._perdure_version_
+        cdef bint switched = False
+        cdef Py_ssize_t place = index
         cdef Node node = self
-        cdef Py_ssize_t low, high, middle
-        while node._perdure_ends_ is not None:
-            low, high = 0, PyList_GET_SIZE(node._perdure_ends_) - 1
-            while low < high:
-                middle = (low + high) >> 1
-                if PyLong_AsSsize_t(<object>PyList_GET_ITEM(node._perdure_ends_, middle)) > index:
-                    high = middle
-                else:
-                    low = middle + 1
-            if low:
-                index -= PyLong_AsSsize_t(<object>PyList_GET_ITEM(node._perdure_ends_, low - 1))
-            node = <Node>(<list>node._perdure_items_)[low]
-            ensure_loaded(node)
-        if index >= len(node._perdure_items_):
-            raise CorruptRecordError(f"damaged page #{node.oid}: it has fewer elements than its list counts")
-        offset[0] = index
-        return node
+        if not self._perdure_changing_:
+            while node._perdure_ends_ is not None:
+                node = child_of(node, &place)
+                if node.state <= _GHOST:
+                    switched = True
+                ensure_loaded(node)
+            if (not switched or self._is_still(version)) and place < len(node._perdure_items_):
+                offset[0] = place
+                return node
+        return self.locate_alone(index, offset)
+
+    cdef bint _is_still(self, unsigned long long version):
+        return self._perdure_version_ == version and not self._perdure_changing_
+
+    cdef Node locate_alone(self, Py_ssize_t index, Py_ssize_t* offset):
+        """The same with the owner's lock held, so that nobody changes the tree meanwhile."""
+        cdef Node node = self
+        cdef Py_ssize_t place = index
+        with self.owner.lock if self.owner is not None else nullcontext():
+            if index >= len(self):
+                raise IndexError(f"{type(self).__name__} index out of range")
+            while node._perdure_ends_ is not None:
+                node = child_of(node, &place)
+                ensure_loaded(node)
+            if place >= len(node._perdure_items_):
+                raise CorruptRecordError(f"damaged page #{node.oid}: it has fewer elements than its list counts")
+            offset[0] = place
+            return node
+
+    cdef list ghosts_ahead(self, Py_ssize_t index):
+        """Ids of the leaf of the element at `index` and of the next ones, if that leaf is not loaded; else empty."""
+        cdef Node parent = self, child
+        cdef list found = [], siblings
+        cdef Py_ssize_t start, place = index
+        if self._perdure_changing_ or self._perdure_ends_ is None:
+            return found
+        child = child_of(parent, &place)
+        while child.state > _GHOST and child._perdure_ends_ is not None:
+            parent = child
+            child = child_of(parent, &place)
+        if child.state != _GHOST:
+            return found
+        siblings = <list>parent._perdure_items_
+        start = siblings.index(child)
+        for child in siblings[start:start + _PAGES_AHEAD]:
+            if child.state == _GHOST:
+                found.append(child.oid)
+        return found
 
     def _perdure_set_(self, items, list ends):
         """The same; what was remembered about the shape of the tree is forgotten."""
@@ -145,6 +201,16 @@ cdef class HotSequence(Node):
         cdef Node node = self.locate(index, &offset)
         return node, offset
 
+    def _perdure_part_(self, Py_ssize_t start, Py_ssize_t stop, bint raw):
+        """A copy of the elements from `start` to `stop`, as far as they are in one leaf; IndexError beyond the end."""
+        cdef Py_ssize_t offset
+        ensure_loaded(self)
+        if start >= len(self):
+            raise IndexError(start)
+        cdef Node node = self.locate(start, &offset)
+        stop = min(len(node._perdure_items_), offset + stop - start)
+        return node._perdure_items_[offset:stop] if raw else read_items(node._perdure_items_, offset, stop)
+
     def __len__(self):
         ensure_loaded(self)
         return self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
@@ -152,23 +218,17 @@ cdef class HotSequence(Node):
     def __getitem__(self, index):
         cdef Py_ssize_t place, length
         cdef object value
-        cdef Node node
+        cdef Node node = self
         if isinstance(index, slice):
             return self._perdure_slice_(index)
-        ensure_loaded(self)
         place = as_index(self, index)
-        if self._perdure_ends_ is None:
-            node = self
-            length = len(node._perdure_items_)
-            if place < 0:
-                place += length
-            if not 0 <= place < length:
-                raise IndexError(f"{type(self).__name__} index out of range")
-        else:
-            if place < 0:
-                place += self._perdure_length_
-            if not 0 <= place < self._perdure_length_:
-                raise IndexError(f"{type(self).__name__} index out of range")
+        ensure_loaded(self)
+        length = self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
+        if place < 0:
+            place += length
+        if not 0 <= place < length:
+            raise IndexError(f"{type(self).__name__} index out of range")
+        if self._perdure_ends_ is not None:
             node = self.locate(place, &place)
         if not PyList_CheckExact(node._perdure_items_):
             return node._perdure_items_[place]
@@ -205,25 +265,26 @@ cdef class HotList(HotSequence):
                 (<list>self._perdure_items_).append(value)
                 return
             tail = self._perdure_tail_
-            if (
-                tail is not None and tail.state > _CLEAN
-                and PyList_GET_SIZE(<list>tail._perdure_items_) < _LEAF
-            ):
+            if tail is not None and tail.state > _CLEAN and PyList_GET_SIZE(<list>tail._perdure_items_) < _LEAF:
                 (<list>tail._perdure_items_).append(value)
                 self._perdure_length_ += 1
                 return
         self._perdure_append_(value)
 
     def __setitem__(self, index, value):
-        cdef Py_ssize_t place
-        if (
-            self.state > _CLEAN and self._perdure_ends_ is None
-            and PyLong_CheckExact(index) and is_plain(value)
-        ):
+        cdef Py_ssize_t place, length
+        cdef Node node = self
+        if self.state > _GHOST and PyLong_CheckExact(index) and is_plain(value):
             place = PyNumber_AsSsize_t(index, IndexError)
-            if 0 <= place < PyList_GET_SIZE(<list>self._perdure_items_):
-                (<list>self._perdure_items_)[place] = value
-                return
+            length = self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
+            if place < 0:
+                place += length
+            if 0 <= place < length:
+                if self._perdure_ends_ is not None:
+                    node = self.locate(place, &place)
+                if node.state > _CLEAN:
+                    (<list>node._perdure_items_)[place] = value
+                    return
         self._perdure_assign_(index, value)
 
     def __delitem__(self, index):
@@ -231,7 +292,11 @@ cdef class HotList(HotSequence):
 
 
 cdef class SequenceIterator:
-    """Steps through a sequence by index, as a list's iterator does: it sees what is appended meanwhile."""
+    """Steps through a sequence by index, as a list's iterator does: it sees what is appended meanwhile.
+
+    Pages that are not in memory are read some at a time. So are objects, once the user of the iteration has
+    loaded those given before.
+    """
 
     def __iter__(self):
         return self
@@ -240,12 +305,16 @@ cdef class SequenceIterator:
         cdef object value
         if self.sequence is None:
             raise StopIteration
-        if (
-            self.node is None or self.version != self.sequence._perdure_version_
-            or self.items is not self.node._perdure_items_ or self.offset >= PyList_GET_SIZE(self.items)
-        ) and not self.advance():
-            self.sequence = None
-            raise StopIteration
+        while True:
+            if (
+                self.node is None or self.version != self.sequence._perdure_version_
+                or self.items is not self.node._perdure_items_ or self.offset >= PyList_GET_SIZE(self.items)
+            ) and not self.advance():
+                self.sequence = None
+                raise StopIteration
+            if self.offset < self.checkpoint:
+                break
+            self.look_ahead()
         value = <object>PyList_GET_ITEM(self.items, self.offset)
         self.offset += 1
         self.index += 1
@@ -254,23 +323,56 @@ cdef class SequenceIterator:
     cdef bint advance(self) except -1:
         """Go to the leaf of the present index; False at the end."""
         cdef HotSequence sequence = self.sequence
+        cdef list pages
         if self.index >= len(sequence):
             return False
-        if sequence._perdure_ends_ is None:
-            self.node = sequence
-            self.offset = self.index
-        else:
+        self.follow_use()
+        pages = sequence.ghosts_ahead(self.index)
+        if len(pages) > 1 and sequence.owner is not None:
+            sequence.owner.prefetch(pages)
+        try:
+            ensure_loaded(sequence)
             self.node = sequence.locate(self.index, &self.offset)
-            if self.offset == 0:
-                sequence._perdure_ahead_(self.index)
-                if self.index >= len(sequence):
-                    return False
-                self.node = sequence.locate(self.index, &self.offset)
+        except IndexError:
+            return False
         self.items = self.node._perdure_items_
         self.version = sequence._perdure_version_
+        self.checkpoint = self.offset if self.window else self.offset + _WINDOW_FIRST
         if not PyList_CheckExact(self.items):
             raise TypeError("not a list page")
         return True
+
+    cdef int follow_use(self) except -1:
+        """Find out whether the last object given was loaded since."""
+        cdef object value = None
+        if self.items is not None and 0 < self.offset <= PyList_GET_SIZE(self.items):
+            value = <object>PyList_GET_ITEM(self.items, self.offset - 1)
+        if isinstance(value, Durable) and (<Durable>value).state > _GHOST:
+            self.window = min(max(2 * self.window, _WINDOW_FIRST), _WINDOW_LAST)
+        elif self.items is not None:
+            self.window = 0
+        return 0
+
+    cdef int look_ahead(self) except -1:
+        """Read the next objects if the last ones were used."""
+        cdef Durable obj
+        cdef Owner owner = self.sequence.owner
+        cdef list wanted = []
+        cdef Py_ssize_t place, end
+        if self.offset:
+            self.follow_use()
+        end = min(self.offset + max(self.window, _WINDOW_FIRST), PyList_GET_SIZE(self.items))
+        self.checkpoint = end
+        if self.window and owner is not None and self.window * _OBJECT_GUESS < owner.budget // 4:
+            for place in range(self.offset, end):
+                value = <object>PyList_GET_ITEM(self.items, place)
+                if isinstance(value, Durable):
+                    obj = <Durable>value
+                    if obj.state == _GHOST and obj.owner is owner:
+                        wanted.append(obj.oid)
+            if len(wanted) > 1:
+                owner.prefetch(wanted)
+        return 0
 
     def __length_hint__(self):
         return 0 if self.sequence is None else max(0, len(self.sequence) - self.index)

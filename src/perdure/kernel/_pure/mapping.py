@@ -91,6 +91,35 @@ class HotMapping(Durable):
         self._perdure_hot_ = hot
         self._perdure_complete_ = complete
 
+    def _perdure_empty_(self, pending: dict[Any, int] | None, count: int) -> None:
+        self._perdure_hot_ = {}
+        self._perdure_complete_ = pending is None or count == 0
+        self._perdure_pending_ = pending
+        self._perdure_count_ = count
+
+    def _perdure_write_(self, hot: Any, value: Any, known: bool) -> None:
+        pending = self._perdure_pending_
+        if pending is not None:
+            status = pending.get(hot)
+            if known:
+                pending.setdefault(hot, KEPT)
+            elif status is None or status == DELETED:
+                pending.pop(hot, None)
+                pending[hot] = NEW if status is None else MOVED
+                self._perdure_count_ += 1
+        assert self._perdure_hot_ is not None
+        self._perdure_hot_[hot] = value
+
+    def _perdure_erase_(self, hot: Any) -> Any:
+        assert self._perdure_hot_ is not None
+        value = self._perdure_hot_.pop(hot)
+        pending = self._perdure_pending_
+        if pending is not None:
+            if pending.pop(hot, KEPT) != NEW:
+                pending[hot] = DELETED
+            self._perdure_count_ -= 1
+        return value
+
     def __len__(self) -> int:
         durable.load(self)
         assert self._perdure_hot_ is not None
@@ -101,7 +130,7 @@ class HotMapping(Durable):
         assert self._perdure_hot_ is not None
         if type(key) in _QUICK and key in self._perdure_hot_:
             return True
-        return bool(self._perdure_has_(key))  # type: ignore[attr-defined]
+        return bool(self._perdure_has_(key))
 
     def _perdure_forget_(self) -> None:
         self._perdure_hot_ = None
@@ -125,24 +154,24 @@ class HotDict(HotMapping):
 
     def __getitem__(self, key: Any) -> Any:
         found = self._perdure_look_(key)
-        return self._perdure_find_(key) if found is _ABSENT else found  # type: ignore[attr-defined]
+        return self._perdure_find_(key) if found is _ABSENT else found
 
     def get(self, key: Any, default: Any = None, /) -> Any:
         """The value of `key`, or `default`."""
         found = self._perdure_look_(key)
-        return self._perdure_get_(key, default) if found is _ABSENT else found  # type: ignore[attr-defined]
+        return self._perdure_get_(key, default) if found is _ABSENT else found
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(value) not in _PLAIN and not isinstance(value, Durable):
             value = self._perdure_convert_("", value)
             if type(value) is _weak_type:
-                self._perdure_put_(key, value)  # type: ignore[attr-defined]
+                self._perdure_put_(key, value)
                 return
         if not self._perdure_place_(key, value):
-            self._perdure_put_(key, value)  # type: ignore[attr-defined]
+            self._perdure_put_(key, value)
 
     def __delitem__(self, key: Any) -> None:
-        self._perdure_delete_(key)  # type: ignore[attr-defined]
+        self._perdure_delete_(key)
 
 
 class HotSet(HotMapping):
@@ -153,7 +182,7 @@ class HotSet(HotMapping):
     def add(self, element: Any) -> None:
         """Add an element; nothing happens when it is there."""
         if not self._perdure_place_(element, None):
-            self._perdure_put_(element, None)  # type: ignore[attr-defined]
+            self._perdure_put_(element, None)
 
 
 class EntryEncoder:
@@ -173,7 +202,7 @@ class EntryEncoder:
     def encode(
         self, changes: list[tuple[Any, int]], entries: dict[Any, Any], other: Callable[[Any, int], object]
     ) -> None:
-        """Encode the changed entries, pairs of hot key and status; `other(hot, status)` does what is no plain new one."""
+        """Encode changed entries, pairs of hot key and status; `other(hot, status)` does what is no plain new one."""
         for hot, status in changes:
             key = keys.encode_one(hot) if status == NEW and type(hot) in _QUICK else None
             if key is None or len(key) > _KEY_BYTES:

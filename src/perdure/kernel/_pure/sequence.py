@@ -5,7 +5,8 @@ from __future__ import annotations
 import operator
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, cast
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel._pure import durable
@@ -24,7 +25,7 @@ def set_weak_type(kind: type | None) -> None:
 
 
 def _unwrap(value: Any) -> Any:
-    return value.target if type(value) is _weak_type else value
+    return cast(Any, value).target if type(value) is _weak_type else value
 
 
 def _is_plain(value: object) -> bool:
@@ -46,8 +47,8 @@ def read_items(items: Any, start: int, stop: int) -> Any:
 def find_equal(items: list[Any], value: object, equal: Callable[[Any, Any], bool]) -> int:
     """The first place in `items` of what equals `value`, or -1; `equal(item, value)` judges all but plain pairs."""
     simple = type(value) in _PLAIN
-    for index, item in enumerate(items):
-        item = _unwrap(item)
+    for index, raw in enumerate(items):
+        item = _unwrap(raw)
         if simple and type(item) in _PLAIN:
             if item is value or item == value:
                 return index
@@ -85,17 +86,19 @@ class Node(Durable):
 class HotSequence(Node):
     """The root of a sequence, with the reading that its subclasses share."""
 
-    __slots__ = ("_perdure_length_", "_perdure_tail_", "_perdure_version_")
+    __slots__ = ("_perdure_changing_", "_perdure_length_", "_perdure_tail_", "_perdure_version_")
 
     _perdure_length_: int
     _perdure_version_: int
     _perdure_tail_: Node | None
+    _perdure_changing_: bool
 
     def _perdure_blank_(self) -> None:
         super()._perdure_blank_()
         self._perdure_length_ = 0
         self._perdure_version_ = 0
         self._perdure_tail_ = None
+        self._perdure_changing_ = False
 
     def _perdure_set_(self, items: Any, ends: list[int] | None) -> None:
         self._perdure_length_ = 0 if ends is None else ends[-1]
@@ -106,19 +109,28 @@ class HotSequence(Node):
 
     def _perdure_find_(self, index: int) -> tuple[Node, int]:
         durable.load(self)
-        node: Node = self
-        while node._perdure_ends_ is not None:
-            ends = node._perdure_ends_
-            place = bisect_right(ends, index, 0, len(ends) - 1)
-            if place:
-                index -= ends[place - 1]
-            node = node._perdure_items_[place]
-            durable.load(node)
-        if index >= len(node._perdure_items_):
-            raise CorruptRecordError(
-                f"damaged page #{durable.oid_of(node)}: it has fewer elements than its list counts"
-            )
-        return node, index
+        owner = durable.owner_of(self)
+        with nullcontext() if owner is None else owner.lock:
+            if index >= len(self):
+                raise IndexError(f"{type(self).__name__} index out of range")
+            node: Node = self
+            while node._perdure_ends_ is not None:
+                ends = node._perdure_ends_
+                place = bisect_right(ends, index, 0, len(ends) - 1)
+                index -= ends[place - 1] if place else 0
+                node = node._perdure_items_[place]
+                durable.load(node)
+            if index >= len(node._perdure_items_):
+                raise CorruptRecordError(
+                    f"damaged page #{durable.oid_of(node)}: it has fewer elements than its list counts"
+                )
+            return node, index
+
+    def _perdure_part_(self, start: int, stop: int, raw: bool) -> Any:
+        node, offset = self._perdure_find_(start)
+        items = node._perdure_items_
+        stop = min(len(items), offset + stop - start)
+        return items[offset:stop] if raw else read_items(items, offset, stop)
 
     def __len__(self) -> int:
         durable.load(self)
@@ -126,7 +138,7 @@ class HotSequence(Node):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self._perdure_slice_(index)  # type: ignore[attr-defined]
+            return self._perdure_slice_(index)
         if not hasattr(index, "__index__"):
             raise TypeError(f"{type(self).__name__} indices must be integers or slices, not {type(index).__name__}")
         place = operator.index(index)
@@ -140,28 +152,7 @@ class HotSequence(Node):
 
     def __iter__(self) -> Iterator[Any]:
         durable.load(self)
-        return self._perdure_steps_()
-
-    def _perdure_steps_(self) -> Iterator[Any]:
-        index = 0
-        node: Node | None = None
-        while True:
-            if node is None or self._perdure_version_ != version or offset >= len(items) or (
-                items is not node._perdure_items_
-            ):
-                if index >= len(self):
-                    return
-                node, offset = self._perdure_find_(index)
-                if offset == 0 and node is not self:
-                    self._perdure_ahead_(index)  # type: ignore[attr-defined]
-                    if index >= len(self):
-                        return
-                    node, offset = self._perdure_find_(index)
-                items, version = node._perdure_items_, self._perdure_version_
-            value = items[offset]
-            offset += 1
-            index += 1
-            yield _unwrap(value)
+        return SequenceIterator(self)
 
     def _perdure_forget_(self) -> None:
         self._perdure_items_ = None
@@ -182,10 +173,34 @@ class HotList(HotSequence):
         if durable.state_of(self) > CLEAN and self._perdure_ends_ is None:
             self._perdure_items_.append(value)
         else:
-            self._perdure_append_(value)  # type: ignore[attr-defined]
+            self._perdure_append_(value)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._perdure_assign_(index, value)  # type: ignore[attr-defined]
+        self._perdure_assign_(index, value)
 
     def __delitem__(self, index: Any) -> None:
-        self._perdure_delete_(index)  # type: ignore[attr-defined]
+        self._perdure_delete_(index)
+
+
+class SequenceIterator:
+    """Steps through a sequence by index, as a list's iterator does: it sees what is appended meanwhile."""
+
+    def __init__(self, sequence: HotSequence) -> None:
+        self._sequence: HotSequence | None = sequence
+        self._index = 0
+
+    def __iter__(self) -> SequenceIterator:
+        return self
+
+    def __next__(self) -> Any:
+        if self._sequence is None:
+            raise StopIteration
+        if self._index >= len(self._sequence):
+            self._sequence = None
+            raise StopIteration
+        value = self._sequence[self._index]
+        self._index += 1
+        return value
+
+    def __length_hint__(self) -> int:
+        return 0 if self._sequence is None else max(0, len(self._sequence) - self._index)
