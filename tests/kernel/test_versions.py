@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import random
+import zlib
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel import versions as chosen
+from perdure.kernel._pure import versions as pure
+from perdure.kernel.keys import encode_uint
+
+TWINS = [pytest.param(chosen, id="chosen"), pytest.param(pure, id="pure")]
+states = st.integers(0, 40) | st.integers(0, chosen.STATE_MAX) | st.integers(0, 53).map(lambda bits: (1 << bits) - 1)
+prefix_free = st.integers(0, 2**64 - 1).map(encode_uint) | st.integers(0, 300).map(encode_uint)
+SPACE = 5
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(states, states)
+@example(15, 16)
+@example(2047, 2048)
+@example(chosen.STATE_MAX - 1, chosen.STATE_MAX)
+def test_later_states_sort_first(versions, one, other):
+    assert (versions.suffix(one) < versions.suffix(other)) == (one > other)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.binary(max_size=30), states)
+def test_a_physical_key_splits_into_key_and_state(versions, key, state):
+    assert versions.split(key + versions.suffix(state)) == (key, state)
+
+
+@given(states)
+def test_suffixes_are_the_same_in_both_twins(state):
+    assert chosen.suffix(state) == pure.suffix(state)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_states_have_short_suffixes(versions):
+    assert [len(versions.suffix(state)) for state in (0, 15, 16, 2047, 2048, 2**18, chosen.STATE_MAX)] == [
+        1, 1, 2, 2, 3, 4, 8,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@pytest.mark.parametrize("state", [-1, chosen.STATE_MAX + 1, 2**64])
+def test_states_out_of_range_are_refused(versions, state):
+    with pytest.raises((ValueError, OverflowError)):
+        versions.suffix(state)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@pytest.mark.parametrize("bad", [b"", b"\x01", b"\x7f" * 9, b"\xff\x00", b"\x80", b"k\x8f\x00"])
+def test_bytes_without_a_version_are_refused(versions, bad):
+    with pytest.raises(CorruptRecordError):
+        versions.split(bad)
+
+
+@given(st.binary(max_size=20))
+def test_both_twins_split_any_bytes_alike(data):
+    def outcome(versions):
+        try:
+            return versions.split(data)
+        except CorruptRecordError as error:
+            return str(error)
+
+    assert outcome(chosen) == outcome(pure)
+
+
+@given(
+    st.binary(max_size=100) | st.integers(0, 5000).map(lambda size: random.Random(size).randbytes(size)),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_checksum_is_that_of_zlib(data, start):
+    assert chosen.crc32(data, start) == zlib.crc32(data, start)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.binary(max_size=20), states, st.sampled_from([0, 1, 2]), st.binary(max_size=50), st.integers(0, 10))
+def test_what_is_sealed_opens_again(versions, key, state, kind, value, space):
+    physical, stored = versions.seal(key, state, kind, value, space)
+    assert physical == key + versions.suffix(state)
+    assert versions.open_value(physical, stored, space) == (kind, value)
+    assert (physical, stored) == pure.seal(key, state, kind, value, space)
+    assert len(stored) == len(value) + 5
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.binary(min_size=1, max_size=12), states, st.binary(max_size=30), st.data())
+def test_any_flipped_bit_is_found(versions, key, state, value, data):
+    physical, stored = versions.seal(key, state, versions.FULL, value, SPACE)
+    bit = data.draw(st.integers(0, 8 * (len(physical) + len(stored)) - 1))
+    damaged = bytearray(physical + stored)
+    damaged[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(CorruptRecordError, match="damaged database"):
+        versions.open_value(bytes(damaged[: len(physical)]), bytes(damaged[len(physical) :]), SPACE)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_a_value_of_another_space_is_damage(versions):
+    physical, stored = versions.seal(b"k", 1, versions.FULL, b"v", 2)
+    with pytest.raises(CorruptRecordError, match=r"0x6b.* of space 3 fails its checksum"):
+        versions.open_value(physical, stored, 3)
+    head = versions.seal_head(b"k", b"v", 2)
+    assert versions.open_head(b"k", head, 2) == b"v"
+    with pytest.raises(CorruptRecordError):
+        versions.open_head(b"k", head, 3)
+    with pytest.raises(CorruptRecordError, match="cut short"):
+        versions.open_head(b"k", head[:4], 2)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.dictionaries(st.binary(max_size=8), st.none() | st.binary(max_size=9), max_size=12), states, st.data())
+def test_many_are_sealed_in_key_order(versions, items, state, data):
+    sealed = versions.seal_many(items, state, SPACE)
+    expected = [
+        pure.seal(key, state, pure.TOMBSTONE if items[key] is None else pure.FULL, items[key] or b"", SPACE)
+        for key in sorted(items)
+    ]
+    cut = data.draw(st.integers(0, len(items)))
+    assert list(sealed) == expected
+    assert len(sealed) == len(expected)
+    assert list(sealed[:cut]) + list(sealed[cut:]) == expected
+    assert [sealed[index] for index in range(len(items))] == expected
+    assert sealed.sorted_keys == sorted(items)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_values_that_are_no_bytes_are_refused(versions):
+    with pytest.raises(TypeError):
+        list(versions.seal_many({b"k": "text"}, 1))
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40), max_size=40))
+def test_runs_name_exactly_the_ids(versions, ids):
+    keys = sorted(encode_uint(number) + tail for number in ids for tail in (b"", b"x", b"\xff\xff"))
+    runs = versions.id_runs(keys)
+    assert [number for first, count in runs for number in range(first, first + count)] == sorted(set(ids))
+    assert all(run[0] + run[1] < following[0] for run, following in pairwise(runs))
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@pytest.mark.parametrize("bad", [b"", b"\x80", b"\xf8\x00", b"\xfc" + b"\0" * 9])
+def test_keys_without_an_id_make_no_runs(versions, bad):
+    with pytest.raises(ValueError, match="object id"):
+        versions.id_runs([bad])
+
+
+chains = st.dictionaries(
+    prefix_free,
+    st.dictionaries(
+        st.integers(0, 30), st.none() | st.binary(max_size=4) | st.tuples(st.binary(max_size=3)), min_size=1
+    ),
+    max_size=6,
+)
+
+
+def physical_pairs(chains):
+    """Stored versions of `{key: {state: value | None | (delta,)}}`."""
+    pairs = []
+    for key, entries in chains.items():
+        for state, value in entries.items():
+            kind = pure.TOMBSTONE if value is None else pure.DELTA if isinstance(value, tuple) else pure.FULL
+            pairs.append(pure.seal(key, state, kind, value[0] if kind == pure.DELTA else value or b"", SPACE))
+    return sorted(pairs)
+
+
+def fold(base, deltas):
+    return b"%r%r" % (base, deltas)
+
+
+def plain_value(entries, state):
+    """The value of `{state: …}` as of `state`, folded the plain way."""
+    deltas = []
+    for version in sorted((version for version in entries if version <= state), reverse=True):
+        value = entries[version]
+        if not isinstance(value, tuple):
+            return fold(value, deltas) if deltas else value
+        deltas.append(value[0])
+    return fold(None, deltas) if deltas else None
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(chains, st.integers(0, 31), st.booleans(), st.integers(1, 4), st.binary(max_size=2), st.none() | prefix_free)
+def test_a_scan_folds_to_the_values_of_its_state(versions, chains, state, reverse, limit, lo, hi):
+    pairs = physical_pairs(chains)
+    expected = [
+        (key, plain_value(entries, state))
+        for key, entries in sorted(chains.items(), reverse=reverse)
+        if key >= lo and (hi is None or key < hi) and plain_value(entries, state) is not None
+    ]
+    found = []
+    while True:
+        stream = [pair for pair in pairs if pure.split(pair[0])[0] >= lo]
+        stream = [pair for pair in stream if not (reverse and hi is not None and pure.split(pair[0])[0] >= hi)]
+        items, resume = versions.fold_scan(
+            iter(stream[::-1] if reverse else stream), lo, hi, state, SPACE, limit, fold, reverse
+        )
+        found += items
+        if resume is None:
+            break
+        lo, hi = (lo, resume) if reverse else (resume, hi)
+    assert found == expected
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(chains, st.integers(0, 31), prefix_free)
+def test_a_seek_reads_the_value_of_its_state(versions, chains, state, key):
+    pairs = physical_pairs(chains)
+
+    def fold_chain(space, key, physical):
+        assert space == SPACE
+        return plain_value(chains[key], state)
+
+    for sought in [*chains, key]:
+        item = next((pair for pair in pairs if pair[0] >= sought + versions.suffix(state)), None)
+        expected = plain_value(chains.get(sought, {}), state)
+        assert versions.read_version(SPACE, sought, item, fold_chain) == expected
+        assert versions.read_versions(SPACE, [sought], [item], fold_chain) == [expected]
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_a_delta_where_none_can_be_is_damage(versions):
+    item = versions.seal(b"k", 1, versions.DELTA, b"v", SPACE)
+    with pytest.raises(CorruptRecordError, match="delta"):
+        versions.read_version(SPACE, b"k", item)
+    with pytest.raises(CorruptRecordError, match="delta"):
+        versions.fold_scan([item], b"", None, 1, SPACE, 10)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.dictionaries(st.binary(max_size=3), st.binary(max_size=4)), st.booleans(), st.integers(1, 3))
+def test_a_scan_without_versions_gives_all_in_parts(versions, data, reverse, limit):
+    pairs = [(key, versions.seal_head(key, value, SPACE)) for key, value in sorted(data.items())]
+    found, lo, hi = [], b"", None
+    while True:
+        stream = [pair for pair in pairs if pair[0] >= lo and (hi is None or pair[0] < hi)]
+        items, resume = versions.open_scan(stream[::-1] if reverse else stream, lo, hi, SPACE, limit, reverse)
+        found += items
+        if resume is None:
+            break
+        lo, hi = (lo, resume) if reverse else (resume, hi)
+    assert found == sorted(data.items(), reverse=reverse)
