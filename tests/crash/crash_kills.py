@@ -7,67 +7,26 @@ was seen, or the database was not sound.
 from __future__ import annotations
 
 import argparse
-import os
-import select
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
 
 from crash_apart import run_apart
 from crash_ledger import Ledger
-from crash_worker import (
-    BROKEN,
-    CLOSE,
-    DONE,
-    FINISH,
-    INTENT,
-    PACK,
-    PREPARE,
-    PREPARED,
-    Habits,
-    Message,
-    OpenFace,
-    Worker,
-    receive,
-)
+from crash_memo import MemoFace
+from crash_session import SessionFace
+from crash_victims import PLANS, START, Plan, Victim, suits
+from crash_worker import Face, OpenFace
 
-_START = b""
-_PATIENCE_SECONDS = 60.0
 _LIFE_KILLS = 40  # then a database is replaced by a new one
 _FAILURES_MAX = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """When to kill: at a random time within what usually follows the message `trigger` of number `count`."""
-
-    name: str
-    trigger: bytes
-    count_max: int = 1
-    habits: Habits = field(default_factory=Habits)
-    pair: bool = False
-
-
-PLANS = (
-    Plan("create", _START),
-    Plan("open", _START),
-    Plan("commit", INTENT, 6),
-    Plan("commit", INTENT, 6),
-    Plan("between commits", DONE, 6),
-    Plan("pack", PACK, habits=Habits(packs=0.7)),
-    Plan("close", CLOSE, habits=Habits(reopens=0.7)),
-    Plan("prepare", PREPARE, 3, Habits(prepares=1)),
-    Plan("prepared", PREPARED, 3, Habits(prepares=1)),
-    Plan("finish", FINISH, 3, Habits(prepares=1)),
-    Plan("two writers", INTENT, 4, pair=True),
-)
 
 
 @dataclass
@@ -90,61 +49,6 @@ class Findings:
     problems: list[str]
 
 
-class Victim:
-    """A working process, its pipe and the account of what it told."""
-
-    def __init__(self, open_face: OpenFace, path: str, who: str, seed: int, habits: Habits, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.who = who
-        self.heard: list[Message] = []
-        self.faults: list[str] = []
-        self._pipe, writing = os.pipe()
-        self._process = os.fork()
-        if self._process == 0:
-            try:
-                os.close(self._pipe)
-                Worker(writing, open_face, path, who, seed, habits).run()
-            finally:
-                os._exit(1)
-        os.close(writing)
-
-    def hear(self, kind: bytes) -> bool:
-        """Take in one message; whether it is of this kind. None for long, or an error, is a fault and ends the wait."""
-        ready, _, _ = select.select([self._pipe], [], [], _PATIENCE_SECONDS)
-        message = receive(self._pipe) if ready else None
-        if message is None or message.kind == BROKEN:
-            self.faults.append(f"{self.who}: {'failed' if ready else 'hangs'} after {self.heard[-1:]}")
-            return True
-        self._take(message)
-        return message.kind == kind
-
-    def drain(self) -> None:
-        """Take in what it has told until now, so that what is heard next was told later."""
-        while not self.faults and select.select([self._pipe], [], [], 0)[0]:
-            self.hear(_START)
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it tells something in that time."""
-        return bool(select.select([self._pipe], [], [], seconds)[0])
-
-    def _take(self, message: Message) -> None:
-        self.heard.append(message)
-        fault = self.ledger.hear(message)
-        if fault is not None:
-            self.faults.append(f"{self.who}: {fault}")
-
-    def kill(self) -> None:
-        """End it, and take in what it had told before."""
-        os.kill(self._process, signal.SIGKILL)
-        os.waitpid(self._process, 0)
-        while (message := receive(self._pipe)) is not None:
-            if message.kind == BROKEN:
-                self.faults.append(f"{self.who}: failed before it was killed")
-            else:
-                self._take(message)
-        os.close(self._pipe)
-
-
 class Rounds:
     """Rounds of kills on databases in one directory."""
 
@@ -154,6 +58,7 @@ class Rounds:
         self._directory = directory
         self._seed = seed
         self._flaw = flaw
+        self._plans = [plan for plan in PLANS if suits(open_face, plan)]
         self._usual: dict[bytes, float] = {}
         self._lives = 0
         self._age = _LIFE_KILLS
@@ -165,7 +70,7 @@ class Rounds:
         while self.report.kills.total() < kills and len(self.report.failures) < _FAILURES_MAX:
             seed = self._seed * 1_000_000 + number
             random = Random(seed)
-            plan = random.choice(PLANS)
+            plan = random.choice(self._plans)
             for failure in self._round(plan, random, seed):
                 self.report.failures.append(f"seed {self._seed}, round {number} ({plan.name}): {failure}")
                 self._age = _LIFE_KILLS
@@ -180,7 +85,7 @@ class Rounds:
     def _keeps_history(self) -> bool:
         return self._lives % 3 != 2
 
-    def _face(self) -> OpenFace:
+    def _face(self) -> Callable[..., Face]:
         return partial(self._open_face, history=self._keeps_history)
 
     def _round(self, plan: Plan, random: Random, seed: int) -> list[str]:
@@ -208,20 +113,25 @@ class Rounds:
 
     def _start(self, who: str, seed: int, plan: Plan) -> Victim:
         ledger = self._ledgers.setdefault(who, Ledger())
-        habits = Habits(plan.habits.prepares, plan.habits.packs, plan.habits.reopens, self._flaw)
-        return Victim(self._face(), self._path, who, seed * 2 + (who == "v"), habits, ledger)
+        habits = replace(plan.habits, flaw=self._flaw)
+        if not self._open_face.is_shared:
+            habits = replace(habits, prepares=0)
+        open_face = partial(self._face(), self._path, who)
+        if habits.autocommit:
+            open_face = partial(open_face, autocommit=True)
+        return Victim(open_face, who, seed * 2 + (who == "v"), habits, ledger)
 
     def _wait(self, victim: Victim, plan: Plan, random: Random) -> None:
         """Until the moment to kill it."""
         begin = time.monotonic()
-        if plan.trigger != _START:
+        if plan.trigger != START:
             for _ in range(random.randint(1, plan.count_max)):
-                while not victim.hear(plan.trigger):
+                while not victim.faults and not victim.hear(plan.trigger):
                     pass
             begin = time.monotonic()
         usual = self._usual.get(plan.trigger)
         if usual is None:
-            victim.hear(_START)
+            victim.hear(START)
             self._learn(plan.trigger, time.monotonic() - begin)
             return
         end = begin + random.uniform(0, 1.5) * usual
@@ -232,7 +142,7 @@ class Rounds:
             if not is_learned:
                 self._learn(plan.trigger, time.monotonic() - begin)
                 is_learned = True
-            victim.hear(_START)
+            victim.hear(START)
             if victim.faults:
                 break
 
@@ -264,7 +174,9 @@ class Rounds:
         return faults
 
     def _count(self, ledger: Ledger, found: bytes, waiting: list[bytes]) -> None:
-        if ledger.next is None:
+        if ledger.kept:
+            self.report.outcomes["left to automatic commits"] += 1
+        elif ledger.next is None:
             self.report.outcomes["nothing under way"] += 1
         elif waiting:
             self.report.outcomes["prepared"] += 1
@@ -272,7 +184,7 @@ class Rounds:
             self.report.outcomes["committed" if found == ledger.next else "not committed"] += 1
 
 
-def look(item: tuple[OpenFace, str, list[str], bool, int | None]) -> Findings | Exception:
+def look(item: tuple[Callable[..., Face], str, list[str], bool, int | None]) -> Findings | Exception:
     """Open the database as a fresh process does, look at it, and settle what waits."""
     open_face, path, whos, finish, older = item
     try:
@@ -310,13 +222,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2, help="how many rounds go on at the same time")
     parser.add_argument("--flaw", default="", help="make the worker do wrong, to see that it is found: early or halves")
+    parser.add_argument("--face", default="both", choices=("session", "memo", "both"))
     arguments = parser.parse_args()
-    from crash_session import SessionFace
-
     begin, whole = time.monotonic(), Report()
     share = -(-arguments.kills // arguments.processes)
     seeds = range(arguments.seed * 100, arguments.seed * 100 + arguments.processes)
-    parts = [(SessionFace, seed, share, arguments.flaw) for seed in seeds]
+    faces = {"session": [SessionFace], "memo": [MemoFace], "both": [SessionFace, MemoFace]}[arguments.face]
+    parts = [(faces[seed % len(faces)], seed, share, arguments.flaw) for seed in seeds]
     for _, report in run_apart(kill_in_rounds, parts, arguments.processes):
         if isinstance(report, Report):
             whole.kills += report.kills

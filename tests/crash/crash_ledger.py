@@ -9,6 +9,7 @@ from crash_worker import (
     DONE,
     FINISH,
     INTENT,
+    KEPT,
     OPENED,
     PACK,
     PREPARE,
@@ -27,6 +28,8 @@ class Ledger:
     phase: bytes = DONE
     """How far a transaction in two phases has come: PREPARE, PREPARED or FINISH; else INTENT or DONE."""
     transaction: int = 0
+    kept: set[bytes] = field(default_factory=set)
+    """What automatic commits may have made durable since."""
     states: dict[int, bytes] = field(default_factory=dict)
     """What was acknowledged, by state."""
     floor: int = 0
@@ -42,10 +45,13 @@ class Ledger:
             self.phase = message.kind
         elif message.kind == DONE:
             self.last, self.next, self.phase = message.digest, None, DONE
+            self.kept.clear()
             if message.number:
                 self.states[message.number] = message.digest
         elif message.kind == REFUSED:
             self.next, self.phase = None, DONE
+        elif message.kind == KEPT:
+            self.kept.add(message.digest)
         elif message.kind == PACK:
             self.floor = message.number
         return None
@@ -53,7 +59,7 @@ class Ledger:
     def judge(self, found: bytes, waiting: list[bytes]) -> str | None:
         """What is wrong with the state found after the kill, and the transactions found waiting in it."""
         own = b"%d" % self.transaction in waiting
-        allowed = {(self.last, False)}
+        allowed = {(digest, False) for digest in (self.last, *self.kept)}
         if self.phase == INTENT and self.next is not None:
             allowed.add((self.next, False))
         elif self.phase == PREPARE:
@@ -72,4 +78,5 @@ class Ledger:
         assert self.next is not None or finished is None
         self.last = self.next if finished and self.next is not None else found
         self.next, self.phase = None, DONE
+        self.kept.clear()
         return self.last

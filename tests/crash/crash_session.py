@@ -41,6 +41,8 @@ register_class(Graph)
 class SessionFace:
     """The graph of the worker `who` in the database at `path`."""
 
+    is_shared = True
+
     def __init__(self, path: str, who: str, **options: object) -> None:
         self.who = who
         self.database = Database.open(path, **options)
@@ -98,6 +100,10 @@ class SessionFace:
     def _tag(self, node: Node, names: tuple[str, ...], *, add: bool) -> None:
         self.connection.tagging.change(node, [tag_key(self.who, name) for name in names], add=add)
 
+    def keep(self) -> None:
+        """There are no automatic commits."""
+        raise NotImplementedError
+
     def commit(self) -> int:
         """Commit; the state."""
         committed = self.connection.commit()
@@ -122,7 +128,7 @@ class SessionFace:
 
     def pack(self) -> None:
         """Forget the history before the newest state."""
-        self.database.storage.pack(self.connection.state)
+        self.database.pack(self.connection.state)
 
     def waiting(self) -> list[bytes]:
         """The transactions that were prepared by processes that have gone."""
@@ -147,10 +153,8 @@ class SessionFace:
         self.database.close()
 
     def problems(self) -> list[str]:
-        """What is wrong with the database: what the storage finds, and what the objects do not agree on."""
-        found = [str(problem) for problem in self.database.storage.verify()]
-        found += leaked_objects(self.connection)
-        return found
+        """What is wrong with the database, also objects that nothing holds."""
+        return [str(problem) for problem in self.database.verify()] + leaked_objects(self.connection)
 
 
 def tag_key(who: str, name: str) -> bytes:
@@ -183,23 +187,11 @@ def _posting(connection: Connection, key: bytes) -> BitMap:
 
 
 def leaked_objects(connection: Connection) -> list[str]:
-    """Records that no graph reaches, and objects with another number of holders than the graphs give them."""
-    holders: dict[int, int] = {}
+    """Records that no graph reaches; here there are no cycles, so no pack is needed to find them."""
+    reached: set[int] = set()
     for who in root_names(connection):
         graph = get_root(connection, who)
         assert isinstance(graph, Graph)
-        holders[durable.oid_of(graph)] = 1
-        for node in graph.nodes:
-            holders[durable.oid_of(node)] = 1 + len(connection.tagging.row(durable.oid_of(node)))
-    for who in root_names(connection):
-        graph = get_root(connection, who)
-        assert isinstance(graph, Graph)
-        for node in graph.nodes:
-            for link in node.links:
-                holders[durable.oid_of(link)] += 1
-    records = {keys.decode_uint(key)[0] for key, _ in connection.scan(int(spaces.RECORDS))}
-    found = [f"object #{oid} is stored but nothing holds it" for oid in sorted(records - holders.keys())]
-    for oid, count in holders.items():
-        if connection.lifetime.holders(oid) != count:
-            found.append(f"object #{oid} has {count} holders, {connection.lifetime.holders(oid)} are counted")
-    return found
+        reached |= {durable.oid_of(graph), *map(durable.oid_of, graph.nodes)}
+    stored = {keys.decode_uint(key)[0] for key, _ in connection.scan(int(spaces.RECORDS))}
+    return [f"object #{oid} is stored but nothing holds it" for oid in sorted(stored - reached)]

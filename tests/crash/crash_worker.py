@@ -20,6 +20,7 @@ _MESSAGE = struct.Struct("<c16sQ")
 OPENED = b"O"  # digest found
 INTENT = b"I"  # digest after the commit that follows
 DONE = b"A"  # digest and state after a commit
+KEPT = b"K"  # digest after changes that the next automatic commit takes with it, told before they are made
 REFUSED = b"X"  # the commit announced before met a conflict
 PREPARE = b"R"  # digest after, number of the transaction that is going to be prepared
 PREPARED = b"r"
@@ -33,11 +34,14 @@ BROKEN = b"E"  # an exception; its text follows on standard error
 class Face(Protocol):
     """How the worker works on its objects in a database."""
 
+    is_shared: bool
+    """Whether several processes can write at the same time, and in two phases."""
     state: int
 
     def read(self, at: int | None = None) -> Model: ...
     def apply(self, changes: list[Change]) -> None: ...
     def commit(self) -> int: ...
+    def keep(self) -> None: ...
     def prepare(self, transaction_id: bytes) -> Any: ...
     def finish(self, prepared: Any) -> int: ...
     def abort(self) -> None: ...
@@ -48,7 +52,8 @@ class Face(Protocol):
     def close(self) -> None: ...
 
 
-OpenFace = Callable[..., Face]
+OpenFace = type[Face]
+"""Called with a path and the name of the worker; options are `history`, `check` and `autocommit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How often, from 0 to 1, a worker prepares first, packs, and closes and opens again; and the flaw of a canary."""
+    """How often, from 0 to 1, a worker prepares first, packs, and closes and opens again.
+
+    `autocommit`: it leaves most commits to the background. `flaw`: what it does wrong as a canary.
+    """
 
     prepares: float = 0.1
     packs: float = 0.1
     reopens: float = 0.1
+    autocommit: bool = False
     flaw: str = ""
 
 
@@ -79,9 +88,9 @@ def receive(descriptor: int) -> Message | None:
 class Worker:
     """Works until it is killed."""
 
-    def __init__(self, pipe: int, open_face: OpenFace, path: str, who: str, seed: int, habits: Habits) -> None:
+    def __init__(self, pipe: int, open_face: Callable[[], Face], seed: int, habits: Habits) -> None:
         self._pipe = pipe
-        self._open = lambda: open_face(path, who)
+        self._open = open_face
         self._random = Random(seed)
         self._serial = seed << 16
         self._habits = habits
@@ -129,6 +138,10 @@ class Worker:
         return after
 
     def _commit(self, face: Face, after: Model) -> None:
+        if self._habits.autocommit and self._random.random() < 0.9:
+            self._tell(KEPT, after)
+            face.keep()
+            return
         self._tell(INTENT, after)
         if self._habits.flaw == "early":
             self._tell(DONE, after)
