@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Any
 
 from perdure.errors import ObjectError, ReferenceError, WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.model.weak import Address, WeakProxy, address_of
-from perdure.session import Connection
+from perdure.model.weak import Address, Foreign, address_of
+from perdure.session import Connection, Weak
 
 __all__ = ["find_by_uuid", "parse_uuid", "uuid", "uuid_of_address"]
 
 _LENGTH = 24
 _DATABASE_BYTES = 8
 _OID_BYTES = 7
+_OID_BITS = 8 * _OID_BYTES
+_OID_MASK = (1 << _OID_BITS) - 1
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+"""To the digits of `int(text, 32)`, which is ten times as fast as `base64.b32decode`."""
 
 
 def uuid(obj: Any, /) -> str:
@@ -28,7 +32,7 @@ def uuid(obj: Any, /) -> str:
     >>> perdure.uuid(task)  # doctest: +SKIP
     'FHNXLIOQ2R5W6AAAAAAAAABR'
     """
-    if isinstance(obj, (durable.Durable, WeakProxy)) and not isinstance(obj, type):
+    if isinstance(obj, durable.Durable | Weak | Foreign):
         check_identity(obj)
         return uuid_of_address(address_of(obj))
     own = getattr(type(obj), "_perdure_uuid_", None)
@@ -37,10 +41,12 @@ def uuid(obj: Any, /) -> str:
     raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} values have none")
 
 
-def check_identity(obj: durable.Durable | WeakProxy) -> None:
+def check_identity(obj: durable.Durable | Weak | Foreign) -> None:
     """Raise `RuntimeError` for durable objects that are no memo objects, and for those of a closed prefix."""
-    if isinstance(obj, WeakProxy):
+    if isinstance(obj, Foreign):
         return
+    if isinstance(obj, Weak):
+        obj = obj.target
     if not hasattr(type(obj), "_perdure_factory_"):
         raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} objects have none")
     if durable.is_building(obj) and not durable.oid_of(obj):
@@ -57,13 +63,10 @@ def uuid_of_address(address: Address) -> str:
 
 def parse_uuid(text: str) -> tuple[int, int]:
     """Database uuid and object id. Raises `RuntimeError` when `text` is no uuid."""
-    try:
-        if len(text) != _LENGTH:
-            raise ValueError("wrong length")
-        data = base64.b32decode(text.encode("ascii"))
-    except (binascii.Error, ValueError) as error:
-        raise WorkspaceError(f"Invalid UUID: {text[:40]!r} ({error})") from None
-    return int.from_bytes(data[:_DATABASE_BYTES], "big"), int.from_bytes(data[_DATABASE_BYTES:], "big")
+    if len(text) != _LENGTH or text.strip(_ALPHABET):
+        raise WorkspaceError(f"Invalid UUID: {text[:40]!r} is not {_LENGTH} characters of A-Z and 2-7")
+    number = int(text.translate(_DIGITS), 32)
+    return number >> _OID_BITS, number & _OID_MASK
 
 
 def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | None = None) -> durable.Durable:

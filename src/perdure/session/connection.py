@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Savepoint"]
 
 _RECORDS = spaces.RECORDS.id
+_TAGS = spaces.OBJECT_TAGS.id
 _ENTRIES = spaces.ENTRIES.id
 _COUNTERS = spaces.COUNTERS.id
 
@@ -149,15 +150,23 @@ class Connection(Flushing):
             return None, {}
         batch = self.overlay.to_batch(self.view.state)
         batch.user, batch.description, batch.extension = user, description, extension
-        batch.reads = self._reads
+        batch.reads = self._read_keys()
         batch.required = self._required()
         taken = self.catalog.add_pending(batch)
         return batch, taken
 
+    def _read_keys(self) -> dict[int, set[bytes]]:
+        """Declared reads, and the tags of deleted objects: with a tag that came since, they must live."""
+        created = self.overlay.created
+        deleted = {keys.encode_uint(oid) for oid in self.overlay.deleted if oid not in created}
+        return {**self._reads, _TAGS: deleted} if deleted else self._reads
+
     def _required(self) -> dict[int, set[bytes]]:
+        """Objects that got a reference or a tag: they must not have been deleted by another commit."""
         created = self.overlay.created
         changes = self.overlay.holders.items()
         held = {keys.encode_uint(oid) for oid, change in changes if change > 0 and oid not in created}
+        held.update(key for key, row in self.overlay.puts.get(_TAGS, {}).items() if row is not None)
         return {_RECORDS: held} if held else {}
 
     def finish_batch(self, committed: Committed, taken: dict[bytes, bytes]) -> None:

@@ -1,8 +1,9 @@
 """How long objects live: holder counts, and what is dropped when nothing holds an object any more.
 
-Holders are strong references from records and collection entries, and regular tags. The stored counter is
-`holders - 1` and absent when it is 0, so that the common object with one holder costs nothing. A commit drops what
-has no holder and no Python reference, with everything that only it held.
+Holders are strong references from records and collection entries, and regular tags. Only references are counted:
+the stored counter is `references - 1` and absent when it is 0, so that the common object with one reference costs
+nothing; tags are in the object's row. A commit drops what has no holder and no Python reference, with everything
+that only it held.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
+from perdure.session.tagging import holds
 from perdure.storage import merge, spaces
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ __all__ = ["Lifetime"]
 
 _RECORDS = spaces.RECORDS.id
 _REFCOUNTS = spaces.REFCOUNTS.id
+_TAGS = spaces.OBJECT_TAGS.id
 
 
 class Lifetime:
@@ -41,14 +44,18 @@ class Lifetime:
         self._connection.overlay.hold(oid, -1)
 
     def hold(self, oid: int) -> None:
-        """One more holder."""
+        """One more reference."""
         self._connection.overlay.hold(oid, 1)
 
     def release(self, oid: int) -> None:
-        """One holder less. Of an object that is deleted already, nothing is counted any more."""
+        """One reference less. Of an object that is deleted already, nothing is counted any more."""
         if any(oid in overlay.deleted for overlay in self._connection.overlays):
             return
         self._connection.overlay.hold(oid, -1)
+        self._lost.add(oid)
+
+    def lost(self, oid: int) -> None:
+        """The object lost a tag that held it."""
         self._lost.add(oid)
 
     def release_references(self, data: bytes) -> None:
@@ -58,11 +65,19 @@ class Lifetime:
                 self.release(reference.oid)
 
     def holders(self, oid: int) -> int:
-        """How many hold the object, pending changes included."""
+        """How many references and regular tags hold the object, pending changes included."""
+        return self.references(oid) + self._connection.tagging.regular_tags(oid)
+
+    def references(self, oid: int) -> int:
+        """How many references hold the object, pending changes included."""
+        return self.stored_references(oid) + self._pending(oid) + 1
+
+    def stored_references(self, oid: int) -> int:
+        """The counter as committed."""
         stored = self._stored.get(oid)
         if stored is None:
             stored = 0 if self._connection.is_newborn(oid) else self._read_stored([oid])[oid]
-        return stored + self._pending(oid) + 1
+        return stored
 
     def _read_stored(self, oids: list[int]) -> dict[int, int]:
         found = self._connection.view.get_many(_REFCOUNTS, [keys.encode_uint(oid) for oid in oids])
@@ -78,7 +93,8 @@ class Lifetime:
         """Objects that lost their last holder: gone with the next commit, or when Python code lets go of them."""
         oids = sorted(self._lost | self._orphans)
         stored = self._read_stored(oids) if oids else {}
-        return [oid for oid in oids if stored[oid] + self._pending(oid) < 0]
+        tagging = self._connection.tagging
+        return [oid for oid in oids if stored[oid] + self._pending(oid) < 0 and not tagging.regular_tags(oid)]
 
     def collect(self, *, everything: bool = False) -> None:
         """Drop unheld objects, cascading. With `everything`, Python references do not keep them either."""
@@ -105,14 +121,16 @@ class Lifetime:
         losing |= self._lost
         if everything or connection.has_weak():
             return losing | self.unheld
-        newborn = {oid for oid in losing if connection.is_newborn(oid)}
-        self.unheld |= {oid for oid in newborn if self._pending(oid) == -1}
+        self.unheld |= {oid for oid in losing if connection.is_newborn(oid) and self._is_lonely(oid)}
         free = set(connection.unheld(self.unheld))
         return (losing - self.unheld) | free
 
+    def _is_lonely(self, oid: int) -> bool:
+        """Whether a new object plainly has no reference and no regular tag."""
+        row = self._connection.read_pending(_TAGS, keys.encode_uint(oid))
+        return self._pending(oid) == -1 and holds(row) is False
+
     def _is_garbage(self, oid: int, everything: bool) -> bool:
-        if self._pending(oid) >= 0 and oid not in self.unheld:
-            return False
         if self.holders(oid) > 0:
             self.unheld.discard(oid)
             return False
@@ -145,7 +163,9 @@ class Lifetime:
 
     def _forget(self, oid: int) -> None:
         connection = self._connection
-        change = 1 - self.holders(oid)
+        if not connection.is_newborn(oid):
+            connection.overlay.expected[oid] = self.stored_references(oid)
+        change = 1 - self.references(oid)
         if change:
             connection.overlay.hold(oid, change)
         connection.overlay.deleted.add(oid)

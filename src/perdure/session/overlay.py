@@ -61,7 +61,7 @@ class Overlay:
 
     puts: dict[int, dict[bytes, bytes | None]] = field(default_factory=dict)
     holders: dict[int, int] = field(default_factory=dict)
-    """Object id → change of its stored holder counter."""
+    """Object id → change of its stored reference counter."""
     counters: dict[bytes, int] = field(default_factory=dict)
     postings: dict[bytes, dict[int, PostingDelta]] = field(default_factory=dict)
     """Tag key → chunk → object ids (low bits) to add and remove."""
@@ -72,6 +72,8 @@ class Overlay:
     """Live objects deleted here, so that a rollback can bring them back."""
     deleted: set[int] = field(default_factory=set)
     """Ids of all objects deleted here."""
+    expected: dict[int, int] = field(default_factory=dict)
+    """Deleted object → its counter, which no other commit may have changed."""
     _sorted: dict[int, list[bytes]] = field(default_factory=dict)
 
     def put(self, space: int, key: bytes, value: bytes | None) -> None:
@@ -140,6 +142,7 @@ class Overlay:
         below.created |= self.created
         below.dropped.update(self.dropped)
         below.deleted |= self.deleted
+        below.expected.update(self.expected)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
@@ -167,6 +170,9 @@ class Overlay:
         if self.postings:
             merges[spaces.POSTINGS.id] = dict(self._posting_merges())
         batch.merges = merges
+        if self.expected:
+            counters = {keys.encode_uint(oid): value for oid, value in self.expected.items()}
+            batch.expected = {spaces.REFCOUNTS.id: counters}
         return batch
 
     def _posting_merges(self) -> Iterator[tuple[bytes, Merge]]:

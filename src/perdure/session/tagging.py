@@ -54,6 +54,16 @@ def encode_row(row: Row) -> bytes:
     return codec.encode_value([regular, tuple(tag for tag, passive in row.items() if passive)])
 
 
+_PASSIVE_ROW = encode_row({b"": True})[:1]
+
+
+def holds(data: bytes | None) -> bool | None:
+    """Whether a row has regular tags, which hold their object; None when it must be decoded to tell."""
+    if data is None:
+        return False
+    return None if data[:1] == _PASSIVE_ROW else True
+
+
 def decode_row(data: bytes | None) -> Row:
     """The inverse of `encode_row`; None is an object without tags."""
     if data is None:
@@ -171,16 +181,10 @@ class Tagging:
         if not new:
             return new
         row.update(dict.fromkeys(new, False))
-        data, count = encode_row(row), len(new)
-        overlay = self._connection.overlay
-        content, holders = overlay.begin_puts(_TAGS), overlay.holders
+        data = encode_row(row)
+        content = self._connection.overlay.begin_puts(_TAGS)
         for oid in oids:
             content[keys.encode_uint(oid)] = data
-            total = holders.get(oid, 0) + count
-            if total:
-                holders[oid] = total
-            else:
-                del holders[oid]
         return new
 
     def _change_row(self, oid: int, row: Row, changes: list[Change], moves: Moves) -> None:
@@ -198,8 +202,6 @@ class Tagging:
             if tag not in row:
                 row[tag] = passive
                 moves.setdefault(tag, {})[oid] = True
-                if not passive:
-                    self._connection.lifetime.hold(oid)
 
     def _remove(self, row: Row, oid: int, tags: tuple[bytes, ...], moves: Moves) -> None:
         for tag in tags:
@@ -207,7 +209,7 @@ class Tagging:
             if passive is not None:
                 moves.setdefault(tag, {})[oid] = False
                 if not passive:
-                    self._connection.lifetime.release(oid)
+                    self._connection.lifetime.lost(oid)
 
     def _type_late(self, row: Row, oid: int, cls: type[durable.Durable], moves: Moves) -> None:
         """Give an object of a class without default tags its type tag while it has regular tags."""
@@ -237,6 +239,10 @@ class Tagging:
             connection.overlay.post(tag, oids, add=False)
 
     # -- reading -------------------------------------------------------------------------------------------
+
+    def regular_tags(self, oid: int) -> int:
+        """How many tags hold the object."""
+        return sum(not passive for passive in self.row(oid).values())
 
     def row(self, oid: int) -> Row:
         """The tags of an object, flushed changes included."""

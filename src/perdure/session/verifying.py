@@ -104,10 +104,8 @@ class _Check:
             except PerdureError as error:
                 yield Problem(_TAGS, key, f"object #{oid}: {error}")
                 continue
-            for tag, passive in row.items():
+            for tag in row:
                 self._tagged.setdefault(posting_prefix(tag), set()).add(oid)
-                if not passive:
-                    self._holders[oid] += 1
 
     def _counts(self) -> Iterator[Problem]:
         stored = {
@@ -118,7 +116,7 @@ class _Check:
         for oid in self._classes:
             counted = stored.pop(oid, 0) + 1
             if counted != self._holders[oid]:
-                text = f"object #{oid} has {self._holders[oid]} holders, but {counted} are counted"
+                text = f"object #{oid} has {self._holders[oid]} references, but {counted} are counted"
                 yield Problem(_REFCOUNTS, keys.encode_uint(oid), text)
         for oid in stored:
             yield Problem(_REFCOUNTS, keys.encode_uint(oid), f"a count of object #{oid}, which does not exist")
