@@ -10,8 +10,7 @@ from perdure.model import scope
 from perdure.model.access import matches
 from perdure.model.base import Memo
 from perdure.model.creation import is_the_singleton, remove_singleton
-from perdure.model.weak import WeakProxy, target_of
-from perdure.session import FIRST_FREE_ID, Connection, builtin_id, class_tag, identity_of
+from perdure.session import FIRST_FREE_ID, Connection, Forwarding, builtin_id, class_tag, identity_of
 from perdure.storage import spaces
 
 __all__ = ["assign", "delete", "getattr_as", "getrefcount", "touch"]
@@ -56,8 +55,8 @@ def getattr_as(obj: Any, name: str, expected: type, /) -> Any:
     Raises `RuntimeError` when it is of another class.
     """
     value = getattr(obj, name)
-    if isinstance(value, WeakProxy):
-        value = target_of(value)
+    if isinstance(value, Forwarding):
+        value = value.target
     if isinstance(value, durable.Durable) and not matches(value, expected):
         raise ObjectError(f"{name} is a {type(value).__qualname__}, not a {expected.__qualname__}")
     return value

@@ -9,8 +9,7 @@ from perdure.errors import ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.model.weak import WeakProxy
-from perdure.session import Connection, builtin_id
+from perdure.session import Connection, Weak, builtin_id
 
 if TYPE_CHECKING:
     from perdure.model.base import Memo
@@ -31,10 +30,9 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
         if builtin_id(type(value)):
             _check_home(obj, name, value)
         weak = False
-    elif isinstance(value, WeakProxy):
-        target = value._perdure_target_
-        weak = target is not None and _home(target) is _home(obj)
-        value = value if target is None else target
+    elif isinstance(value, Weak):
+        value = value.target
+        weak = _home(value) is _home(obj)
     else:
         if isinstance(value, type):
             _check_scope(obj, name, value)
@@ -43,6 +41,8 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
         except (TypeError, ObjectError) as error:
             raise _unsupported(obj, name, value, error) from error
         weak = False
+    if isinstance(value, durable.Durable) and builtin_id(type(value)):
+        _take(obj, value)
     names = obj._perdure_weak_ or _nothing
     if weak != (name in names):
         obj._perdure_weak_ = names | {name} if weak else (names - {name}) or None
@@ -79,6 +79,13 @@ def _check_home(obj: Memo, name: str, value: durable.Durable) -> None:
     if _home(value) is not home and (owner is not None or filled_elsewhere):
         place = f"{type(obj).__qualname__}.{name}"
         raise AttributeError(f"a {type(value).__qualname__} of another prefix cannot be moved to {place}; copy it")
+
+
+def _take(obj: Memo, value: durable.Durable) -> None:
+    """Let a collection that is nowhere yet belong where the object does."""
+    home = _home(obj)
+    if home is not None and home.writable and durable.owner_of(value) is None:
+        durable.adopt(value, home)
 
 
 def _check_scope(obj: Memo, name: str, value: type) -> None:

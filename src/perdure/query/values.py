@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from perdure.model import EnumValue, WeakProxy
+from perdure.model import EnumValue
 from perdure.model.enums import value_of
-from perdure.model.weak import address_of
+from perdure.model.weak import Foreign, address_of
 from perdure.query.labels import ENUM, register_label, register_reader, register_target
-from perdure.session import Connection
+from perdure.session import Connection, Weak
 
 __all__: list[str] = []
 
@@ -17,7 +17,7 @@ def _names(value: EnumValue) -> tuple[str, str]:
     return value.enum_name, value.name
 
 
-def _target(value: WeakProxy) -> tuple[int, int]:
+def _target(value: Weak | Foreign) -> tuple[int, int]:
     address = address_of(value)
     return address.database, address.oid
 
@@ -27,5 +27,6 @@ def _read(connection: Connection, parts: tuple[Any, ...]) -> object:
 
 
 register_label(EnumValue, _names)
-register_target(WeakProxy, _target)
+register_target(Weak, _target)
+register_target(Foreign, _target)
 register_reader(ENUM, _read)

@@ -9,7 +9,7 @@ from perdure.session.extensions import find_extension, read_extension, register_
 from perdure.session.overlay import by_chunk
 from perdure.session.roots import delete_root, get_root, root_names, set_root
 from perdure.session.tagging import class_tag
-from perdure.session.weak import Weak
+from perdure.session.weak import Forwarding, Weak
 
 __all__ = [
     "FIRST_FREE_ID",
@@ -17,6 +17,7 @@ __all__ = [
     "ClassEntry",
     "Connection",
     "Database",
+    "Forwarding",
     "Savepoint",
     "Shape",
     "StandIn",

@@ -2,44 +2,89 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.kernel import codec, durable
 
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["Weak", "find_weak", "weak_fields"]
+__all__ = ["Forwarding", "Weak", "find_weak", "weak_fields"]
+
+_set = object.__setattr__
 
 
-class Weak:
-    """A reference that does not hold its target: what is stored for `weak_proxy` values."""
+class Forwarding:
+    """A value whose attributes are those of the object it refers to, its `target`."""
 
-    __slots__ = ("_cls", "_connection", "_oid", "_target")
+    __slots__ = ()
+
+    @property
+    def target(self) -> durable.Durable:
+        """The object referred to."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.target, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.target, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.target, name)
+
+
+class Weak(Forwarding):
+    """A reference that does not hold its target: what `weak_proxy` gives, and what is stored for it.
+
+    Attributes are those of the target; using them after it was deleted raises `perdure.ReferenceError`.
+    """
+
+    __slots__ = ("__weakref__", "_perdure_cls_", "_perdure_connection_", "_perdure_oid_", "_perdure_target_")
+
+    _perdure_cls_: type[durable.Durable]
+    _perdure_connection_: Connection | None
+    _perdure_oid_: int
+    _perdure_target_: durable.Durable | None
 
     def __init__(self, target: durable.Durable) -> None:
-        self._connection: Connection | None = durable.owner_of(target)
-        self._oid = durable.oid_of(target)
-        self._cls = type(target)
-        self._target = None if self._oid else target
+        oid = durable.oid_of(target)
+        _set(self, "_perdure_cls_", type(target))
+        self._perdure_place_(durable.owner_of(target), oid, None if oid else target)
+
+    def _perdure_place_(self, connection: Connection | None, oid: int, target: durable.Durable | None) -> None:
+        _set(self, "_perdure_connection_", connection)
+        _set(self, "_perdure_oid_", oid)
+        _set(self, "_perdure_target_", target)
 
     @property
     def target(self) -> durable.Durable:
         """The object referred to; dead when it was dropped."""
-        if self._target is not None:
-            return self._target
-        assert self._connection is not None
-        return self._connection.ghost(self._oid, self._cls)
+        if self._perdure_target_ is not None:
+            return self._perdure_target_
+        assert self._perdure_connection_ is not None
+        return self._perdure_connection_.ghost(self._perdure_oid_, self._perdure_cls_)
 
     def refer(self, connection: Connection) -> codec.Reference | codec.Extension:
         """The stored form."""
-        if self._target is not None:
-            owner = durable.owner_of(self._target) or connection
-            self._oid, self._connection = owner.add(self._target), owner
-            self._target = None
-        if self._connection is not connection:
+        target = self._perdure_target_
+        if target is not None:
+            owner = durable.owner_of(target) or connection
+            self._perdure_place_(owner, owner.add(target), None)
+        if self._perdure_connection_ is not connection:
             return connection.refer(self.target)
-        return codec.Reference(self._oid, connection.catalog.class_id(self._cls), True)
+        return codec.Reference(self._perdure_oid_, connection.catalog.class_id(self._perdure_cls_), True)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Weak):
+            return self.target is other.target
+        return self.target is other if isinstance(other, durable.Durable) else NotImplemented
+
+    def __hash__(self) -> int:
+        return object.__hash__(self.target)
+
+    def __repr__(self) -> str:
+        return f"<weak proxy of {durable.describe(self.target)}>"
 
 
 def weak_fields(holder: durable.Durable | None, target: durable.Durable) -> int:

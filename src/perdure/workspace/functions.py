@@ -14,8 +14,7 @@ from perdure.model import scope
 from perdure.model.attributes import assign
 from perdure.model.base import Memo
 from perdure.model.identity import parse_uuid
-from perdure.model.weak import WeakProxy, address_of
-from perdure.session import Connection, Database
+from perdure.session import Connection, Database, Forwarding
 from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.prefix import OpenOptions, Prefix
 from perdure.workspace.snapshot import Head, Snapshot
@@ -323,8 +322,8 @@ def get_prefix_of(obj: Any, /) -> PrefixMetaData:
         if not issubclass(obj, Memo) or name is None:
             raise TypeError(f"{obj.__qualname__} belongs to no prefix")
         return _describe_connection(space.named(name))
-    if isinstance(obj, WeakProxy):
-        return _describe_connection(space.holding(*address_of(obj)[::2]))
+    if isinstance(obj, Forwarding):
+        obj = obj.target
     if isinstance(obj, durable.Durable):
         return _describe_connection(scope.connection_of(obj))
     own = getattr(type(obj), "_perdure_connection_", None)

@@ -104,19 +104,16 @@ class Prefix:
         if self.writable:
             self.connection.commit()
 
-    def close(self) -> None:
-        """Commit, drop what nothing holds any more, and end; handles of objects become inaccessible."""
-        try:
-            if self.writable:
-                with self.connection.lock:
-                    self.connection.flush()
-                    self.connection.lifetime.collect(everything=True)
-                    self.connection.commit()
-        finally:
-            self.abandon()
+    def finish(self) -> None:
+        """Commit for the last time: what nothing stored holds is dropped, whoever has a handle of it."""
+        if self.writable:
+            with self.connection.lock:
+                self.connection.flush()
+                self.connection.lifetime.collect(everything=True)
+                self.connection.commit()
 
-    def abandon(self) -> None:
-        """End without committing."""
+    def close(self) -> None:
+        """End without committing; handles of objects become inaccessible."""
         if self._follower is not None:
             self._follower.stop()
         try:

@@ -111,19 +111,16 @@ class Workspace:
     def close(self, name: str) -> None:
         """Commit and close one prefix; nothing when it is not open."""
         self._check_not_atomic("close")
-        with self.lock:
-            prefix = self.prefixes.pop(name, None)
-            if prefix is None:
-                return
-            if name in self._current:
-                self._current.remove(name)
-            self._follow_current()
-            seen = [one for one in self.snapshots if one.database is prefix.database]
-        for connection in seen:
-            connection.close()
-        prefix.close()
-        with self.lock:
-            self._share_cache()
+        prefix = self.prefixes.get(name)
+        if prefix is None:
+            return
+        try:
+            prefix.finish()
+            for other in self.list_open():
+                if other is not prefix:
+                    _sweep(other.connection, 0)  # what refers to the prefix will find it closed, or open it again
+        finally:
+            self._close(prefix)
 
     def close_all(self) -> None:
         """Commit and close every prefix; the first error is raised when all are closed."""
@@ -131,14 +128,29 @@ class Workspace:
         if self._autocommit is not None:
             self._autocommit.stop()
         errors: list[BaseException] = []
-        for name in reversed(list(self.prefixes)):
-            try:
-                self.close(name)
-            except Exception as error:
-                errors.append(error)
+        prefixes = self.list_open()
+        for end in (Prefix.finish, self._close):  # all commits first: they may refer to other prefixes' objects
+            for prefix in prefixes:
+                try:
+                    end(prefix)
+                except Exception as error:
+                    errors.append(error)
         self.closed = True
         if errors:
             raise errors[0]
+
+    def _close(self, prefix: Prefix) -> None:
+        with self.lock:
+            del self.prefixes[prefix.name]
+            if prefix.name in self._current:
+                self._current.remove(prefix.name)
+            self._follow_current()
+            seen = [one for one in self.snapshots if one.database is prefix.database]
+        for connection in seen:
+            connection.close()
+        prefix.close()
+        with self.lock:
+            self._share_cache()
 
     def commit(self, name: str | None) -> None:
         """Commit one prefix or all of them."""
@@ -258,7 +270,7 @@ class Workspace:
             return False
         if self.prefixes[name].database.uuid == database:
             return True
-        self.prefixes.pop(name).abandon()
+        self.prefixes.pop(name).close()
         return False
 
     def snapshot(self, spec: int | Mapping[str, int] | None, *, frozen: bool) -> Snapshot:
