@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import lmdb
@@ -17,7 +18,7 @@ from perdure.errors import StorageError, StorageFailedError
 
 from . import lmdb_file
 from .lmdb_creation import make_file
-from .lmdb_errors import translate
+from .lmdb_errors import allocate, disk_full, translate
 from .lmdb_transaction import LmdbTransaction
 from .shared_memory import SharedMemory
 
@@ -29,6 +30,7 @@ __all__ = ["LmdbEnvironment", "attach"]
 MAP_BYTES_MIN = 1 << 30
 MAP_FACTOR = 4  # the first map is so many times the file
 READERS_MAX = 510
+LOCK_BYTES = 64 * (READERS_MAX + 2)
 _FORK_SECONDS = 10.0
 
 _environments: dict[tuple[int, int], LmdbEnvironment] = {}
@@ -75,6 +77,7 @@ class LmdbEnvironment:
     def _open(self, create: bool, map_bytes: int | None) -> lmdb.Environment:
         size = os.path.getsize(self.path) if os.path.exists(self.path) else 0
         writable = create or os.access(self.path, os.W_OK)
+        self._allocate_lock()
         try:
             return lmdb.open(
                 self.path,
@@ -87,6 +90,17 @@ class LmdbEnvironment:
             )
         except lmdb.Error as error:
             raise translate(error, self.path) from error
+
+    def _allocate_lock(self) -> None:
+        """Make LMDB's lock file before LMDB does, with all its bytes."""
+        with suppress(PermissionError):
+            descriptor = os.open(self.path + "-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                allocate(descriptor, LOCK_BYTES)
+            except OSError as error:
+                raise disk_full(self.path) from error
+            finally:
+                os.close(descriptor)
 
     def _open_tables(self, spaces: list[int], create: bool) -> list[Any]:
         tables: list[Any] = [None] * (spaces[-1] + 1)
@@ -222,6 +236,4 @@ def _after_fork_in_child() -> None:
     _environments.clear()
 
 
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
+import tempfile
 
 import lmdb
 
@@ -15,10 +18,16 @@ from perdure.errors import (
     StorageFailedError,
 )
 
-__all__ = ["translate"]
+__all__ = ["allocate", "disk_full", "lacks_space", "translate"]
 
+_PROBE_BYTES = 1 << 16
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def disk_full(path: str) -> DiskFullError:
+    """The error for a file that cannot grow."""
+    return DiskFullError(f"no space left for {path!r}; nothing was written; free some and try again")
 
 
 def translate(error: lmdb.Error, path: str) -> StorageError:
@@ -27,13 +36,38 @@ def translate(error: lmdb.Error, path: str) -> StorageError:
     return kind(text)
 
 
+def allocate(descriptor: int, size: int) -> None:
+    """Give a file at least `size` bytes that are really there: touching a hole in a mapped file can kill a process."""
+    if os.fstat(descriptor).st_size < size:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)
+        else:
+            os.pwrite(descriptor, bytes(size), 0)
+
+
+def lacks_space(path: str) -> bool:
+    """Whether the file system of `path` is full, or the file as large as this process may make it.
+
+    LMDB reports a write that was cut short, which is how a disk becomes full, as an input/output error.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        if limit != resource.RLIM_INFINITY and os.path.getsize(path) >= limit - _PROBE_BYTES:
+            return True
+        with tempfile.TemporaryFile(dir=os.path.dirname(path)) as probe:
+            allocate(probe.fileno(), _PROBE_BYTES)
+    except OSError as error:
+        return error.errno in _FULL
+    return False
+
+
 def _meaning(error: lmdb.Error, path: str) -> tuple[type[StorageError], str]:
     kind: type[StorageError]
     code = abs(getattr(error, "code", 0) or 0)
-    if code in _FULL:
+    if code in _FULL or (code == errno.EIO and lacks_space(path)):
         kind = DiskFullError
-        text = f"no space left for {path!r}; nothing was written; free some and try again"
-    elif code == errno.EIO or isinstance(error, lmdb.PanicError | lmdb.DiskError):
+        text = str(disk_full(path))
+    elif code == errno.EIO or isinstance(error, lmdb.PanicError):
         kind = StorageFailedError
         text = f"input/output failure on {path!r}: {error}; check the disk, then reopen"
     elif isinstance(error, lmdb.ReadonlyError) or code in _DENIED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import time
 from collections.abc import Callable, Iterable
@@ -30,6 +31,8 @@ __all__ = [
 
 _MAGIC = struct.pack("=I", 0xBEEFC0DE)
 _walk: Callable[..., list[object]] = lmdb_verify.verify
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_BIRTH_BYTES = 2 * 65536  # both meta pages, of the largest size
 _QUIET_TRIES = 50
 _QUIET_SECONDS = 0.05
 _NETWORK_TYPES = {
@@ -81,7 +84,8 @@ def _inspect_new(path: str, directory: str, create: bool) -> None:
 
 def _inspect_head(path: str, create: bool) -> None:
     metas = _read_metas(path)
-    if not metas and create:
+    if create and _is_unborn(path, metas):
+        os.truncate(path, 0)
         return
     end = _expected_end(metas)
     if end is None:
@@ -89,6 +93,17 @@ def _inspect_head(path: str, create: bool) -> None:
     if os.path.getsize(path) < end:
         # Pages never written to may be missing at the end; the walk tells that from a file cut short.
         check_structure(path)
+
+
+def _is_unborn(path: str, metas: bytes) -> bool:
+    """Whether making the file broke off before anything could be stored in it."""
+    if os.path.getsize(path) > _BIRTH_BYTES:
+        return False
+    if not metas.strip(b"\0"):
+        with open(path, "rb") as file:
+            return not file.read().strip(b"\0")
+    start = metas.find(_MAGIC)
+    return 0 <= start <= 32 and len(metas) < 2 * (start + 136) and not any(metas[start + 128 : start + 136])
 
 
 def _read_metas(path: str) -> bytes:
@@ -161,9 +176,8 @@ def missing_spaces(path: str, missing: Iterable[int], empty: bool) -> StorageErr
     """The error for a file without some of the spaces."""
     if empty:
         return NotADatabaseError(f"{path!r} is an empty file, no perdure database")
-    return NotADatabaseError(
-        f"{path!r} is not a perdure database, or damaged: spaces {sorted(missing)} are missing"
-    )
+    numbers = [int(space) for space in sorted(missing)]
+    return NotADatabaseError(f"{path!r} is not a perdure database, or damaged: spaces {numbers} are missing")
 
 
 def sync_directory(path: str) -> None:
@@ -194,7 +208,7 @@ def network_filesystem(directory: str, mounts: str | None = None) -> str | None:
         fields, kinds = before.split(), after.split()
         if len(fields) < 5 or not kinds:
             continue
-        point = fields[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
+        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])
         if len(point) >= len(best) and (real + "/").startswith(point.rstrip("/") + "/"):
             best, found = point, kinds[0]
     return found if found in _NETWORK_TYPES else None

@@ -86,9 +86,7 @@ class LmdbTransaction:
         except lmdb.Error as error:
             self._fail(error)
 
-    def scan(
-        self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False
-    ) -> Iterator[Pair]:
+    def scan(self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False) -> Iterator[Pair]:
         """Entries with `lo <= key < hi`, in order or reversed."""
         self._cursor(space)
         cursor = self._raw.cursor(self._environment.tables[space])

@@ -46,9 +46,7 @@ class LockFile:
         end = time.monotonic() + (timeout if timeout is not None else float("inf")) if blocking else 0.0
         while not self._try():
             if time.monotonic() >= end:
-                raise DatabaseLockedError(
-                    f"failed to acquire lock: {path!r} is in use elsewhere; close it there first"
-                )
+                raise DatabaseLockedError(f"failed to acquire lock: {path!r} is in use elsewhere; close it there first")
             time.sleep(_NAP_SECONDS)
         _held.add(self)
 

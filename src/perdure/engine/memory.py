@@ -168,9 +168,7 @@ class MemoryTransaction:
         """The entry with the greatest key, or None."""
         return next(self.scan(space, reverse=True), None)
 
-    def scan(
-        self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False
-    ) -> Iterator[Pair]:
+    def scan(self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False) -> Iterator[Pair]:
         """Entries with `lo <= key < hi`, in order or reversed."""
         table = self._table(space)
         changed = self._changes.get(space)

@@ -73,9 +73,7 @@ class EngineTransaction(Protocol):
     def last(self, space: int) -> Pair | None:
         """The entry with the greatest key, or None for an empty space."""
 
-    def scan(
-        self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False
-    ) -> Iterator[Pair]:
+    def scan(self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False) -> Iterator[Pair]:
         """Entries with `lo <= key < hi` in order, or from the end with `reverse`; no writes while it runs."""
 
     def put_many(self, space: int, items: Sequence[Pair]) -> None:

@@ -29,6 +29,8 @@ import time
 
 from perdure.errors import StorageError
 
+from .lmdb_errors import allocate, disk_full
+
 __all__ = ["SharedMemory"]
 
 _MAGIC = b"perdureS"
@@ -49,9 +51,7 @@ class _Timespec(ctypes.Structure):
 
 
 def _find_futex() -> tuple[int, ctypes.CDLL] | None:
-    number = (
-        _FUTEX_CALL.get(platform.machine()) if sys.platform == "linux" and sys.maxsize > 1 << 32 else None
-    )
+    number = _FUTEX_CALL.get(platform.machine()) if sys.platform == "linux" and sys.maxsize > 1 << 32 else None
     if number is None:
         return None
     return number, ctypes.CDLL(None, use_errno=True)
@@ -78,8 +78,11 @@ class SharedMemory:
             if error.errno not in _DENIED:
                 raise
             self._descriptor = _private_file()
-        if os.fstat(self._descriptor).st_size < _SIZE:
-            os.ftruncate(self._descriptor, _SIZE)
+        try:
+            allocate(self._descriptor, _SIZE)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise disk_full(path) from error
         self._map = mmap.mmap(self._descriptor, _SIZE)
         self._map[: len(_MAGIC)] = _MAGIC
         self._bell = ctypes.c_uint32.from_buffer(self._map, _BELL)
@@ -113,9 +116,7 @@ class SharedMemory:
             part = min(left, _NAP_SECONDS_MAX)
             span = _Timespec(int(part), int(part % 1 * 1e9))
             number, library = _futex
-            library.syscall(
-                number, ctypes.byref(self._bell), _FUTEX_WAIT, ticket, ctypes.byref(span), None, 0
-            )
+            library.syscall(number, ctypes.byref(self._bell), _FUTEX_WAIT, ticket, ctypes.byref(span), None, 0)
         return True
 
     def pin(self, state: int | None) -> None:
