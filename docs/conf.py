@@ -32,4 +32,5 @@ def as_rst(_app: object, _what: str, _name: str, _obj: object, _options: object,
 
 
 def setup(app: object) -> None:
+    """What Sphinx calls."""
     app.connect("autodoc-process-docstring", as_rst)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Puts the tables of benchmarks/results/latest.md between the marks in README.md: `python tools/readme_benchmarks.py`."""
+"""Puts the tables of benchmarks/results/latest.md into README.md: `python tools/readme_benchmarks.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Runs the Python code of a page: `python run_page.py PAGE`.
 
-The ```python blocks run in order, in one namespace. A block with `>>>` is a session whose output must be as shown (as in
-`doctest`, with `...` for what differs); other blocks just run. Ends with 1, and says where, when something differs.
+The ```python blocks run in order, in one namespace. A block with `>>>` is a session whose output must be as shown
+(as in `doctest`, with `...` for what differs); other blocks just run. Ends with 1, and says where, when something
+differs.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def _python_imports(tree: ast.Module, package: str) -> Iterator[tuple[str, list[
         elif isinstance(node, ast.ImportFrom):
             yield _absolute("." * node.level + (node.module or ""), package), [alias.name for alias in node.names]
         elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
-            yield from ((one.value, []) for one in node.args if isinstance(one, ast.Constant))
+            yield from ((str(one.value), []) for one in node.args if isinstance(one, ast.Constant))
 
 
 def _called(node: ast.Call) -> str:

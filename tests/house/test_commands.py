@@ -44,7 +44,7 @@ def test_words_run_only_programs_and_files_that_exist(word: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_words_named_in_pages_exist(page: str) -> None:
-    named = set(re.findall(r"`make ([a-z][\w-]*)", (ROOT / page).read_text()))
+    named = set(re.findall(r"(?:`|^)make ([a-z][\w-]*)", (ROOT / page).read_text(), re.MULTILINE))
     assert {"demo", "test"} <= named <= words()
 
 

@@ -12,7 +12,7 @@ import pytest
 from .sources import package_modules
 
 MODULES = package_modules()
-PYTHON_MODULES = sorted(name for name, path in MODULES.items() if path.suffix == ".py" and not name.endswith("__main__"))
+PYTHON_MODULES = sorted(name for name, path in MODULES.items() if path.suffix == ".py" and path.stem != "__main__")
 
 
 def is_public(name: str) -> bool:

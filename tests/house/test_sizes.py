@@ -83,7 +83,8 @@ def test_functions_are_short() -> None:
 def test_lines_of_cython_functions_are_counted(tmp_path: Path) -> None:
     source = tmp_path / "example.pyx"
     source.write_text(
-        "cdef class A:\n    cdef int one(self, int a) except -1:\n        return 1\n\n    def two(\n        self,\n    ):\n"
+        "cdef class A(B):\n    cdef int one(self, int a) except -1:\n        return 1\n\n"
+        "    def two(\n        self,\n    ):\n"
         "        if True:\n            return 2\n\ncdef inline object three(x):\n    return x\n"
     )
     assert dict(cython_functions(source)) == {"one": 2, "two": 5, "three": 2}

@@ -41,7 +41,7 @@ def test_every_directory_of_tests_mirrors_a_package_or_is_listed() -> None:
 
 @pytest.mark.parametrize("path", TEST_MODULES, ids=lambda path: path.relative_to(TESTS).as_posix())
 def test_test_modules_test_something(path: Path) -> None:
-    names = {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     text = path.read_text()
+    names = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     assert any(name.startswith(("test_", "Test")) for name in names) or "TestCase" in text or "machine(" in text
     assert "assert" in text or "raises" in text or "machine" in text or "Contract" in text

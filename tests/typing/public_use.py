@@ -1,0 +1,82 @@
+"""Use of the memo face as a type checker sees it: `make lint` checks it, `test_public_use.py` runs it.
+
+`type: ignore` marks what must be refused; the checker complains of those that are not needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import assert_type
+
+import perdure as db0
+
+
+@db0.memo
+@dataclass
+class Person:
+    """A class with options of `dataclass`."""
+
+    name: str
+    born: date | None = None
+
+
+@db0.memo(singleton=True)
+class Board:
+    """A class with options of `memo`."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, Person] = {}
+        self.by_birth = db0.index()
+
+
+def classes() -> Board:
+    """`memo` keeps the type of a class and its constructor."""
+    person = Person("Ada", born=date(1815, 12, 10))
+    assert_type(person, Person)
+    assert_type(person.name, str)
+    assert_type(Board(), Board)
+    Board().people["ada"] = person
+    return Board()
+
+
+def refused() -> None:
+    """What a checker finds wrong."""
+    Person(1)  # type: ignore[arg-type]
+    Person("Ada").nickname  # type: ignore[attr-defined]
+    db0.uuid()  # type: ignore[call-arg]
+    db0.commit(prefix=1)  # type: ignore[call-arg]
+
+
+def identity(board: Board) -> Person:
+    """`uuid` and `fetch`."""
+    identifier = db0.uuid(board.people["ada"])
+    assert_type(identifier, str)
+    person: Person = db0.fetch(identifier, Person)
+    assert_type(db0.exists(identifier), bool)
+    return person
+
+
+def queries(board: Board, person: Person) -> list[Person]:
+    """Tags, `find` and indexes."""
+    db0.tags(person).add("pioneer", db0.as_tag(board))
+    query = db0.find(Person, ["pioneer", "author"], db0.no("unknown"))
+    assert_type(len(query), int)
+    top: db0.QueryObject = query[:10]
+    assert len(top) <= 10
+    board.by_birth.add(date(1815, 12, 10), person)
+    found = board.by_birth.sort(db0.find(query, board.by_birth.select(None, date(1900, 1, 1))), desc=True)
+    return list(found)
+
+
+def blocks(person: Person) -> str:
+    """`atomic` and snapshots."""
+    before = db0.get_state_num(finalized=True)
+    with db0.atomic() as block:
+        assert_type(block, db0.AtomicManager)
+        person.name = "Ada Lovelace"
+    db0.commit()
+    with db0.snapshot(before) as past:
+        assert_type(past, db0.Snapshot)
+        old: Person = past.fetch(db0.uuid(person), Person)
+        return old.name

@@ -1,0 +1,32 @@
+"""What the type checker is shown also runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import perdure as db0
+
+from . import public_use
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path) -> Iterator[None]:
+    db0.init(tmp_path, prefix="typing", autocommit=False)
+    yield
+    db0.close()
+
+
+def test_public_use_runs() -> None:
+    board = public_use.classes()
+    db0.commit()
+    person = public_use.identity(board)
+    assert person is board.people["ada"]
+    assert public_use.queries(board, person) == [person]
+    assert public_use.blocks(person) == "Ada"
+
+
+def test_package_is_marked_as_typed() -> None:
+    assert (Path(db0.__file__).parent / "py.typed").is_file()
