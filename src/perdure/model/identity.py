@@ -19,8 +19,10 @@ _DATABASE_BYTES = 8
 _OID_BYTES = 7
 _OID_BITS = 8 * _OID_BYTES
 _OID_MASK = (1 << _OID_BITS) - 1
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_DIGITS = bytearray(b"?" * 256)
+for _code, _digit in zip(_ALPHABET, b"0123456789abcdefghijklmnopqrstuv", strict=True):
+    _DIGITS[_code] = _digit
 """To the digits of `int(text, 32)`, which is ten times as fast as `base64.b32decode`."""
 
 
@@ -63,9 +65,12 @@ def uuid_of_address(address: Address) -> str:
 
 def parse_uuid(text: str) -> tuple[int, int]:
     """Database uuid and object id. Raises `RuntimeError` when `text` is no uuid."""
-    if len(text) != _LENGTH or text.strip(_ALPHABET):
+    try:
+        number = int(text.encode("ascii").translate(_DIGITS), 32) if len(text) == _LENGTH else -1
+    except ValueError:
+        number = -1
+    if number < 0:
         raise WorkspaceError(f"Invalid UUID: {text[:40]!r} is not {_LENGTH} characters of A-Z and 2-7")
-    number = int(text.translate(_DIGITS), 32)
     return number >> _OID_BITS, number & _OID_MASK
 
 

@@ -54,8 +54,11 @@ class Objects(PendingBytes):
 
     def _fetch(self, oid: int) -> durable.Durable:
         with self.lock:
-            self._check_open()
-            data = self.read(_RECORDS, keys.encode_uint(oid))
+            if self.closed:
+                self._check_open()
+            key = keys.encode_uint(oid)
+            pending = self.overlay.puts or len(self.overlays) > 1
+            data = self.read(_RECORDS, key) if pending else self.view.get(_RECORDS, key)
             if data is None:
                 raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
             found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)

@@ -73,6 +73,7 @@ class Workspace:
         self._autocommit: Autocommit | None = None
         self._current: list[str] = []
         self._known: dict[int, str] = {}
+        self._follow_current()
 
     # -- opening -------------------------------------------------------------------------------------------
 
@@ -250,10 +251,11 @@ class Workspace:
 
     def holding(self, database: int, name: str | None = None) -> Connection:
         """The live connection of the database with the uuid `database`, opened read-only when it is not open."""
+        known = self._known.get(database)
+        found = self.prefixes.get(known) if known is not None else None
+        if found is not None:
+            return found.connection
         with self.lock:
-            known = self._known.get(database)
-            if known in self.prefixes:
-                return self.prefixes[known].connection
             candidates = [one for one in (known, name) if one is not None and prefix_file(self.root, one).exists()]
             for candidate in [*candidates, *(one for one, _ in self.find_files() if one not in self.prefixes)]:
                 if self._open_if(candidate, database):
