@@ -131,8 +131,7 @@ class SharedMemory:
         for slot, value in enumerate(self._pins.tolist()):
             if not value:
                 continue
-            if slot != self._slot and self._is_free(slot):
-                self._pins[slot] = 0
+            if slot != self._slot and self._clear(slot):
                 continue
             smallest = value - 1 if smallest is None else min(smallest, value - 1)
         return smallest
@@ -169,10 +168,22 @@ class SharedMemory:
             return False
         return True
 
+    def _unlock(self, slot: int) -> None:
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _PINS + 8 * slot)
+
     def _is_free(self, slot: int) -> bool:
         if not self._lock(slot):
             return False
-        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _PINS + 8 * slot)
+        self._unlock(slot)
+        return True
+
+    def _clear(self, slot: int) -> bool:
+        """Remove the pin of a process that has gone; whether it has."""
+        if not self._lock(slot):
+            return False
+        # Before the lock is released: then another process may take the slot and pin its own state.
+        self._pins[slot] = 0
+        self._unlock(slot)
         return True
 
     def close(self) -> None:
