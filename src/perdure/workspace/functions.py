@@ -14,6 +14,7 @@ from perdure.model import scope
 from perdure.model.attributes import assign
 from perdure.model.base import Memo
 from perdure.model.identity import parse_uuid
+from perdure.query import Query
 from perdure.session import Connection, Database, Forwarding
 from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.prefix import OpenOptions, Prefix
@@ -326,6 +327,8 @@ def get_prefix_of(obj: Any, /) -> PrefixMetaData:
         obj = obj.target
     if isinstance(obj, durable.Durable):
         return _describe_connection(scope.connection_of(obj))
+    if isinstance(obj, Query):
+        return _describe_connection(obj.connection)
     own = getattr(type(obj), "_perdure_connection_", None)
     if own is None:
         raise TypeError(f"a {type(obj).__qualname__} belongs to no prefix")
