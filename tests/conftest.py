@@ -15,15 +15,15 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.fixture(autouse=True)
-def no_ambient_owner() -> Iterator[None]:
-    """Each test starts without an owner for new objects."""
-    durable.set_ambient(None)
-    yield
-    durable.set_ambient(None)
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     """Path of a database that does not exist yet."""
     return str(tmp_path / "test.db0")
+
+
+@pytest.fixture(autouse=True)
+def same_ambient_owner() -> Iterator[None]:
+    """Each test leaves the owner of new objects as it found it."""
+    before = durable.get_ambient()
+    yield
+    durable.set_ambient(before)
