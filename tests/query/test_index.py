@@ -421,7 +421,11 @@ def test_an_old_state_keeps_its_index(connection: Connection) -> None:
 
 def test_a_started_iteration_keeps_what_it_began_with(connection: Connection) -> None:
     index = filled(connection, *((number, number) for number in range(3000)))
-    for make in (lambda: index.select(), lambda: index.sort(find("all")), lambda: index.sort(index.select(), desc=True)):
+    for make in (
+        lambda: index.select(),
+        lambda: index.sort(find("all")),
+        lambda: index.sort(index.select(), desc=True),
+    ):
         iterator = iter(make())
         found = [next(iterator).name]
         index.add(5000, Thing("late"))
@@ -457,5 +461,3 @@ def test_indexes_survive_the_cache_sweep(connection: Connection) -> None:
         durable.make_ghost(obj)
     index.add(2, Thing("two"))
     assert listed(index.sort(index.select())) == ["one", "two"]
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from operator import index
 from typing import Any, SupportsIndex, cast
 
 from perdure.errors import ObjectError, QueryError
@@ -109,13 +110,13 @@ class Query:
 
 
 def _index(bound: SupportsIndex | None) -> int | None:
-    return None if bound is None else bound.__index__()
+    return None if bound is None else index(bound)
 
 
 def _position(value: object) -> int:
     if not hasattr(type(value), "__index__"):
         raise QueryError(f"positions in a query are ints, not {value!r}")
-    return cast(SupportsIndex, value).__index__()
+    return index(cast(SupportsIndex, value))
 
 
 def _objects(connection: Connection, found: Iterator[int]) -> Iterator[Any]:
