@@ -67,6 +67,11 @@ crash: $(STAMP)
 crash-images: $(STAMP)
 	$(BIN)/python tests/crash/crash_images.py --seed $(SEED) --traces 4 --count 40 --writes 8 --samples 40
 
+# Single flipped bits of a closed database, each copy opened with the check, read and verified in a process of its own
+FLIPS ?= 10000
+flips: $(STAMP)
+	$(BIN)/python -m tests.storage.flips --count $(FLIPS) --seed $(SEED)
+
 # The tests that run too long for `make test`
 soak: $(STAMP)
 	$(BIN)/python -m pytest -m soak --timeout=0

@@ -5,7 +5,6 @@ import struct
 
 import lmdb
 import pytest
-from tests.processes import Child, run_child
 
 from perdure.engine.lmdb_file import network_filesystem
 from perdure.errors import (
@@ -23,6 +22,7 @@ from perdure.kernel.keys import encode_uint
 from perdure.storage import Batch, open_storage
 from perdure.storage.meta import FORMAT, put_number
 from perdure.storage.spaces import RECORDS, SPACES
+from tests.processes import Child, run_child
 
 ONE = encode_uint(1)
 nobody = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")

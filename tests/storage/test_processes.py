@@ -5,13 +5,13 @@ import threading
 import time
 
 import pytest
-from tests.processes import Child, run_child
 
 from perdure.engine.shared_memory import SharedMemory
 from perdure.errors import ConflictError, StateUnavailableError, StorageError
 from perdure.kernel.keys import encode_uint
 from perdure.storage import Batch, merge, open_storage
 from perdure.storage.spaces import COUNTERS, RECORDS
+from tests.processes import Child, run_child
 
 ONE, TWO = encode_uint(1), encode_uint(2)
 
@@ -170,7 +170,7 @@ def test_watching_looks_at_the_data_only_now_and_then(path, monkeypatch):
     with open_storage(path) as storage:
         looks = []
         begin = storage.engine.begin
-        monkeypatch.setattr(storage.engine, "begin", lambda *write: looks.append(write) or begin(*write))
+        monkeypatch.setattr(storage.engine, "begin", lambda **mode: looks.append(mode) or begin(**mode))
         assert storage.watch(0, timeout=1.5) == 0
         assert len(looks) <= 5
 

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from tests.storage import flips
+
+
+def test_a_flipped_bit_never_gives_wrong_data_unnoticed():
+    outcomes, failures = flips.run(count=60, seed=20)
+    assert failures == []
+    assert outcomes[flips.REFUSED] > 0
+    assert outcomes[flips.FOUND] > 0
+    assert outcomes[flips.SAME] > 0
+
+
+def test_the_newest_commit_cannot_be_lost_by_a_flip_in_the_choice_of_it(tmp_path):
+    path = tmp_path / "original.db"
+    flips.build(str(path))
+    original = path.read_bytes()
+    with flips.open_storage(path, read_only=True) as storage:
+        expected = flips.fingerprint(storage)
+    (tmp_path / "copy").mkdir()
+    for page in (0, 1):
+        number_at = 4096 * page + 16 + 128
+        for bit in (0, 1, 2, 3, 5, 9, 40, 63):
+            outcome = flips.flip_and_read(original, 8 * number_at + bit, expected, str(tmp_path / "copy"))
+            assert outcome in (flips.SAME, flips.REFUSED)
+
+
+def test_the_alarm_works(monkeypatch):
+    monkeypatch.setattr(flips, "_read", lambda path, expected: flips.WRONG)
+    outcomes, failures = flips.run(count=1, seed=1)
+    assert outcomes == {flips.WRONG: 1}
+    assert len(failures) == 1
