@@ -114,8 +114,9 @@ class ByteArray(SequenceMethods):
             if isinstance(index, slice):
                 self._perdure_assign_slice_(index, _as_bytes(value))
                 return
+            (byte,) = bytearray((value,))
             node, offset = self._perdure_find_(self._perdure_place_(index))
-            open_node(node)[offset] = value
+            open_node(node)[offset] = byte
 
     def _perdure_assign_slice_(self, wanted: slice, new: bytearray) -> None:
         start, stop, step = wanted.indices(len(self))

@@ -66,7 +66,7 @@ def open_node(node: Node) -> Any:
 def size_of(node: Node) -> int:
     """How many elements are below a node that is loaded."""
     ends = node._perdure_ends_
-    return ends[-1] if ends is not None else len(node._perdure_items_)
+    return len(node._perdure_items_) if ends is None else ends[-1] if ends else 0
 
 
 def capacity(node: Node) -> int:
@@ -175,7 +175,7 @@ def splice(root: Root, start: int, stop: int, new: Any) -> None:
             (child,) = items
             durable.load(child)
             items, ends = child._perdure_items_[:], child._perdure_ends_
-        root._perdure_set_(items, ends[:] if ends else None)
+        root._perdure_set_(items or new[:0], ends[:] if ends else None)
     finally:
         root._perdure_changing_ = False
     if root._perdure_ends_ is not None and len(root) <= INLINE // 2:

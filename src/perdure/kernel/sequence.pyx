@@ -122,6 +122,8 @@ cdef inline Node child_of(Node branch, Py_ssize_t* index):
             low = middle + 1
     if low:
         index[0] -= PyLong_AsSsize_t(<object>PyList_GET_ITEM(ends, low - 1))
+    if low >= PyList_GET_SIZE(items):
+        raise CorruptRecordError(f"damaged page #{branch.oid}: it has fewer children than it counts")
     return <Node>PyList_GET_ITEM(items, low)
 
 
@@ -188,7 +190,7 @@ cdef class HotSequence(Node):
 
     def _perdure_set_(self, items, list ends):
         """The same; what was remembered about the shape of the tree is forgotten."""
-        self._perdure_length_ = 0 if ends is None else ends[len(ends) - 1]
+        self._perdure_length_ = ends[len(ends) - 1] if ends else 0
         self._perdure_items_ = items
         self._perdure_ends_ = ends
         self._perdure_tail_ = None

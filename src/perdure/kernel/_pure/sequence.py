@@ -101,7 +101,7 @@ class HotSequence(Node):
         self._perdure_changing_ = False
 
     def _perdure_set_(self, items: Any, ends: list[int] | None) -> None:
-        self._perdure_length_ = 0 if ends is None else ends[-1]
+        self._perdure_length_ = ends[-1] if ends else 0
         self._perdure_items_ = items
         self._perdure_ends_ = ends
         self._perdure_tail_ = None
