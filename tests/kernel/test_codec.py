@@ -236,11 +236,27 @@ def test_equal_sets_are_equal_bytes(codec):
     assert codec.encode_value(forward) == codec.encode_value(backward)
 
 
-def test_references_in_sets_keep_the_order_of_the_table(codec):
-    boxes = frozenset(Box(codec.Reference(n, n)) for n in range(20))
-    order = [box.content for box in boxes]
-    data = codec.encode_record(1, [boxes], lambda box: box.content)
-    assert codec.list_references(data) == order
+def test_equal_sets_of_references_are_equal_records(codec):
+    references = [codec.Reference(n // 2, n % 2, n % 3 == 0) for n in range(20)]
+    expected = sorted(references, key=lambda one: (one.oid, one.class_id, one.weak))
+    records = set()
+    for _ in range(5):
+        boxes = [Box(reference) for reference in references]
+        nested = frozenset((box, "text") for box in boxes)
+        data = codec.encode_record(1, [Box(references[5]), {*boxes, 7, "a"}, nested], lambda box: box.content)
+        assert codec.list_references(data) == [references[5], *expected, *expected]
+        records.add(data)
+    assert len(records) == 1
+
+
+def test_a_sorted_set_still_gives_each_member_its_own_object(codec):
+    boxes = [Box(codec.Reference(n, 1)) for n in (9, 3, 5)]
+    names = {3: "three", 5: "five", 9: "nine"}
+    members = {(box, f"of {names[box.content.oid]}") for box in boxes}
+    data = codec.encode_record(1, [members, boxes[0]], lambda box: box.content)
+    _, references, offset = codec.decode_header(data)
+    found = codec.decode_values(data, offset, [names[one.oid] for one in references], None)
+    assert found == [{(name, f"of {name}") for name in names.values()}, "nine"]
 
 
 @pytest.mark.parametrize(

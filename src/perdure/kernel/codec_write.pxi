@@ -203,23 +203,40 @@ cdef int check_unchanged(Py_ssize_t count) except -1:
 
 
 cdef int write_members(Writer* writer, object value, object refer, int depth) except -1:
+    """The members sorted by their bytes, then their references, so that equal sets are equal bytes."""
     cdef Py_ssize_t start = writer.out.size
     cdef Py_ssize_t before = start
-    cdef Py_ssize_t references = writer.table_size
+    cdef Py_ssize_t references, table_start = writer.table_size
     cdef Py_ssize_t count = len(value)
     cdef list members = []
     for item in value:
+        references = writer.table_size
         write_value(writer, item, refer, depth)
-        members.append(PyBytes_FromStringAndSize(<char*> writer.out.data + before, writer.out.size - before))
+        members.append((PyBytes_FromStringAndSize(<char*> writer.out.data + before, writer.out.size - before),
+                        table_part(writer, references)))
         before = writer.out.size
         count -= 1
-    if references == writer.table_size:
-        # Sorted, so that equal sets are equal bytes; with references the table's order must stay.
-        members.sort()
-        writer.out.size = start
-        for item in members:
-            put_bytes(&writer.out, PyBytes_AS_STRING(<bytes> item), PyBytes_GET_SIZE(<bytes> item))
-    return check_unchanged(count)
+    check_unchanged(count)
+    members.sort()
+    writer.out.size = start
+    for body, entries in members:
+        put_bytes(&writer.out, PyBytes_AS_STRING(<bytes?> body), PyBytes_GET_SIZE(<bytes?> body))
+        for oid, class_id, weak in entries:
+            writer.table[table_start].oid = oid
+            writer.table[table_start].class_id = class_id
+            writer.table[table_start].weak = weak
+            table_start += 1
+    return 0
+
+
+cdef list table_part(Writer* writer, Py_ssize_t start):
+    """The entries of the table from `start`, as tuples that sort."""
+    cdef TableEntry* entry
+    cdef list entries = []
+    for index in range(start, writer.table_size):
+        entry = writer.table + index
+        entries.append((entry.oid, entry.class_id, entry.weak))
+    return entries
 
 
 cdef int write_scalar(Writer* writer, object value) except -1:

@@ -153,18 +153,20 @@ class Writer:
             raise TypeError(f"refer must return a Reference or an Extension, not {type(answer).__qualname__}")
 
     def members(self, value: set[Any] | frozenset[Any], depth: int) -> None:
+        """The members sorted by their bytes, then their references, so that equal sets are equal bytes."""
         start = before = len(self.out)
-        references = len(self.table)
+        table_start = len(self.table)
         count = len(value)
         members = []
         for item in value:
+            references = len(self.table)
             self.value(item, depth)
-            members.append(bytes(self.out[before:]))
+            members.append((bytes(self.out[before:]), self.table[references:]))
             before = len(self.out)
-        if references == len(self.table):
-            # Sorted, so that equal sets are equal bytes; with references the table's order must stay.
-            self.out[start:] = b"".join(sorted(members))
         _check_unchanged(count - len(members))
+        members.sort(key=lambda member: (member[0], [(r.oid, r.class_id, r.weak) for r in member[1]]))
+        self.out[start:] = b"".join(body for body, _ in members)
+        self.table[table_start:] = [reference for _, entries in members for reference in entries]
 
 
 def _check_depth(depth: int) -> None:
