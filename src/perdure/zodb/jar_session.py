@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import ReferenceError
-from perdure.kernel import codec, durable
+from perdure.kernel import codec, durable, mapping
 from perdure.session import Connection as Session
 from perdure.session import Database, builtin_id
 from perdure.session.overlay import Overlay
@@ -148,8 +148,9 @@ class JarSession(Session):
             self.created = []
             for oid in lost:
                 known = self.objects.get(oid)
-                if known is not None and durable.state_of(known) > durable.GHOST and not _is_stored_apart(known):
+                if known is not None and _is_in_memory(known):
                     self._disown(known)
+            self.dirty = [obj for obj in self.dirty if durable.owner_of(obj) is self]
             super()._drop_overlays(depth)
 
     def _disown(self, obj: durable.Durable) -> None:
@@ -161,8 +162,12 @@ class JarSession(Session):
         durable.set_state(obj, durable.NEW)
 
 
-def _is_stored_apart(obj: durable.Durable) -> bool:
-    """Whether a part of a stored object is not in memory any more, so that it cannot become unsaved again."""
-    if not builtin_id(type(obj)):
+def _is_in_memory(obj: durable.Durable) -> bool:
+    """Whether all of a stored object is in memory, so that it can become unsaved again."""
+    if durable.state_of(obj) <= durable.GHOST:
         return False
-    return not getattr(obj, "_perdure_whole_", lambda: False)()
+    if isinstance(obj, mapping.HotMapping):
+        if obj._perdure_complete_:
+            obj._perdure_pending_ = None
+        return obj._perdure_complete_
+    return not builtin_id(type(obj))
