@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from perdure.collections import List
+from perdure.kernel import durable
 from perdure.session import Connection, Database, Savepoint, get_root, set_root
 from perdure.session.verifying import verify
 
@@ -32,6 +33,8 @@ class DurableMachine(RuleBasedStateMachine):
     @initialize(budget=st.sampled_from([64 << 20, 100_000, 1]))
     def begin(self, budget: int) -> None:
         self.budget = budget
+        self.ambient = durable.get_ambient()
+        durable.set_ambient(None)
         self.database = Database.open(None)
         self.connection = self.database.connect(budget=budget)
         self.subject = self.make()
@@ -108,8 +111,13 @@ class DurableMachine(RuleBasedStateMachine):
         assert plain(self.subject) == self.model
 
     def teardown(self) -> None:
-        if not hasattr(self, "database"):
-            return
+        if hasattr(self, "database"):
+            try:
+                self.finish()
+            finally:
+                durable.set_ambient(self.ambient)
+
+    def finish(self) -> None:
         self.compare()
         while self.savepoints:
             self.release()
