@@ -212,6 +212,8 @@ class Connection(Flushing):
 
     def _invalidate(self, after: int, upto: int) -> None:
         changes = self.database.storage.changes(after, upto)
+        if changes.get(spaces.CATALOG.id):
+            self.catalog.refresh()
         for space in (_RECORDS, _ENTRIES, _COUNTERS):
             for first, count in cast("list[tuple[int, int]]", changes.get(space, [])):
                 span = range(first, first + count)

@@ -48,7 +48,7 @@ class Objects(PendingBytes):
         found = self.objects.get(oid)
         if found is None:
             found = self._fetch(oid)
-        elif durable.state_of(found) == durable.GHOST:
+        elif durable.state_of(found) <= durable.GHOST:
             durable.load(found)
         return found
 
@@ -94,6 +94,7 @@ class Objects(PendingBytes):
             data = self.read(_RECORDS, keys.encode_uint(oid))
             if data is None:
                 durable.kill(obj)
+                self.forget(oid)
                 raise ReferenceError(f"{durable.describe(obj)} does not exist at state {self.state}; it was deleted")
             self._restore(obj, data)
 
