@@ -232,6 +232,7 @@ cdef int write_members(Writer* writer, object value, object refer, int depth) ex
 cdef list table_part(Writer* writer, Py_ssize_t start):
     """The entries of the table from `start`, as tuples that sort."""
     cdef TableEntry* entry
+    cdef Py_ssize_t index
     cdef list entries = []
     for index in range(start, writer.table_size):
         entry = writer.table + index
