@@ -11,7 +11,7 @@ from .sources import ROOT, package_modules, repository_files
 
 # What only this or that machine has: home and work directories, hosts and addresses of package registries.
 _MACHINE = re.compile(
-    r"/home/\w|/root/|/Users/\w|/work/|[A-Z]:\\Users|--index-url|--extra-index|PIP_INDEX_URL|GOPROXY"
+    r"/home/\w+/\w+/|/root/|/Users/\w|/work/|[A-Z]:\\Users|--index-url|--extra-index|PIP_INDEX_URL|GOPROXY"
     r"|https?://[\w.-]*(?:artifactory|nexus|proxy|mirror|registry|pypi)[\w.-]*|\b10\.\d+\.\d+\.\d+\b|\b192\.168\.\d+\.\d+\b"
 )
 _LEFTOVER = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b|\bbreakpoint\(\)|^\s*import pdb|<<<<<<<|>>>>>>>", re.MULTILINE)
@@ -43,6 +43,16 @@ def test_no_leftovers() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = [link for link in _LINK.findall(page.read_text()) if "://" not in link and not link.startswith("mailto:")]
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_architecture_names_only_what_the_code_has() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+    named = {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"[A-Za-z_]{3,}", code)}
+    source = " ".join(path.read_text() + path.stem for path in TEXTS if path.suffix in (".py", ".pyx", ".pyi", ".toml"))
+    known = set(re.findall(r"[A-Za-z_]{3,}", source))
+    assert len(named) > 80
+    assert named - known == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
