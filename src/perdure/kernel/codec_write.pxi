@@ -204,8 +204,7 @@ cdef int check_unchanged(Py_ssize_t count) except -1:
 
 cdef int write_members(Writer* writer, object value, object refer, int depth) except -1:
     """The members sorted by their bytes, then their references, so that equal sets are equal bytes."""
-    cdef Py_ssize_t start = writer.out.size
-    cdef Py_ssize_t before = start
+    cdef Py_ssize_t start = writer.out.size, before = writer.out.size
     cdef Py_ssize_t references, table_start = writer.table_size
     cdef Py_ssize_t count = len(value)
     cdef list members = []
