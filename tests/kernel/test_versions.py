@@ -12,6 +12,7 @@ from perdure.errors import CorruptRecordError
 from perdure.kernel import versions as chosen
 from perdure.kernel._pure import versions as pure
 from perdure.kernel.keys import encode_uint
+from perdure.storage.merge import counter_bytes
 
 TWINS = [pytest.param(chosen, id="chosen"), pytest.param(pure, id="pure")]
 states = st.integers(0, 40) | st.integers(0, chosen.STATE_MAX) | st.integers(0, 53).map(lambda bits: (1 << bits) - 1)
@@ -246,3 +247,35 @@ def test_a_scan_without_versions_gives_all_in_parts(versions, data, reverse, lim
             break
         lo, hi = (lo, resume) if reverse else (resume, hi)
     assert found == sorted(data.items(), reverse=reverse)
+
+
+counters = st.integers(-(2**62), 2**62 - 1) | st.integers(-300, 300)
+
+
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.lists(st.tuples(st.none() | counters, st.integers(-(2**40), 2**40)), max_size=8))
+def test_counters_add_up_as_the_storage_reads_them(versions, pairs):
+    names = [bytes([position]) for position in range(len(pairs))]
+    stored = [
+        None if not before else versions.seal_head(name, counter_bytes(before), SPACE)
+        for name, (before, _) in zip(names, pairs, strict=True)
+    ]
+    changes = {name: change for name, (_, change) in zip(names, pairs, strict=True)}
+    totals = {name: (before or 0) + change for name, (before, change) in zip(names, pairs, strict=True)}
+    if any(not -(2**62) <= total < 2**62 for total in totals.values()):
+        with pytest.raises(OverflowError):
+            versions.add_counters(names, stored, changes, SPACE)
+        return
+    found = versions.add_counters(names, stored, changes, SPACE)
+    assert found == {name: counter_bytes(totals[name]) for name in names if changes[name]}
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_damaged_counters_are_refused(versions):
+    for value in (b"", b"\x80", b"\xff" * 9):
+        with pytest.raises(CorruptRecordError, match=r"0x6b.*no counter"):
+            versions.add_counters([b"k"], [versions.seal_head(b"k", value, SPACE)], {b"k": 1}, SPACE)
+    with pytest.raises(CorruptRecordError, match="checksum"):
+        versions.add_counters([b"k"], [versions.seal_head(b"other", b"\x02", SPACE)], {b"k": 1}, SPACE)
+    with pytest.raises(ValueError, match="each key"):
+        versions.add_counters([b"k"], [], {b"k": 1}, SPACE)

@@ -13,7 +13,7 @@ interleave.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from perdure.errors import CorruptRecordError
@@ -28,6 +28,7 @@ TOMBSTONE = 1
 DELTA = 2
 STATE_MAX = (1 << 53) - 1
 
+cdef int64_t _COUNTER_END = (<int64_t> 1) << 62
 cdef uint64_t _STATE_MAX = ((<uint64_t> 1) << 53) - 1
 cdef uint32_t _table[8][256]
 
@@ -245,6 +246,62 @@ def seal_many(dict items, state, int space=0):
 def seal_head(bytes key, bytes value, int space=0):
     """The stored value of a key that has no versions."""
     return _stored(space, key, 0, value)
+
+
+def add_counters(list keys, list stored, dict changes, int space=0):
+    """New values of the counters under `keys` of a space without versions: `{key: value, or None for 0}`.
+
+    `stored` has what is stored under each key, or None for 0; `changes` has the number to add to each. A counter's
+    value is zigzag, seven bits a byte, low bits first. Counters that keep their value are left out.
+    """
+    cdef dict out = {}
+    cdef bytes key, old
+    cdef object item
+    cdef int64_t before, amount, after
+    cdef Py_ssize_t index
+    if len(keys) != len(stored):
+        raise ValueError("there must be one stored value, or None, for each key")
+    for index in range(len(keys)):
+        key = keys[index]
+        item = stored[index]
+        amount = changes[key]
+        before = 0
+        if item is not None:
+            old = item
+            _check(space, key, old)
+            before = _read_counter(key, old, space)
+        after = before + amount if -_COUNTER_END <= amount < _COUNTER_END else _COUNTER_END
+        if not -_COUNTER_END <= after < _COUNTER_END:
+            raise OverflowError("a counter goes beyond 62 bits")
+        if after != before:
+            out[key] = _counter(after) if after else None
+    return out
+
+
+cdef int64_t _read_counter(bytes key, bytes stored, int space) except? -1:
+    cdef const uint8_t* data = _data(stored)
+    cdef Py_ssize_t position = _HEAD, size = PyBytes_GET_SIZE(stored)
+    cdef uint64_t number = 0
+    cdef int shift = 0
+    while position < size and shift < 63:
+        number |= (<uint64_t> (data[position] & 0x7F)) << shift
+        if data[position] < 0x80:
+            return <int64_t> ((number >> 1) ^ (~(number & 1) + 1))
+        position += 1
+        shift += 7
+    raise _damage(space, key, "is no counter")
+
+
+cdef bytes _counter(int64_t value):
+    cdef uint8_t buffer[10]
+    cdef uint64_t number = ((<uint64_t> value) << 1) ^ (<uint64_t> (value >> 63))
+    cdef int size = 0
+    while number > 0x7F:
+        buffer[size] = <uint8_t> (number & 0x7F | 0x80)
+        number >>= 7
+        size += 1
+    buffer[size] = <uint8_t> number
+    return PyBytes_FromStringAndSize(<char*> buffer, size + 1)
 
 
 def open_value(bytes physical, bytes stored, int space=0):

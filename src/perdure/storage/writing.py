@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
+from typing import cast
 
 from perdure.engine import EngineTransaction
 from perdure.errors import ConflictError, ReadConflictError
@@ -172,6 +173,9 @@ class Writer:
     def _merge(self, plan: Plan, space: int, merges: Mapping[bytes, int | PostingDelta]) -> None:
         kind = SPACES[space].merge
         values = dict(plan.puts.get(space, ()))
+        if not values and not SPACES[space].versioned and {*map(type, merges.values())} == {int}:
+            values = self._add_heads(space, cast("dict[bytes, int]", merges))
+            merges = {}
         for key in sorted(merges):
             change = merges[key]
             if key in values:
@@ -184,6 +188,10 @@ class Writer:
                 raise TypeError(f"{SPACES[space]!r} takes no merge of {type(change).__name__}")
         if values:
             plan.puts[space] = values
+
+    def _add_heads(self, space: int, merges: dict[bytes, int]) -> dict[bytes, bytes | None]:
+        ordered = sorted(merges)
+        return versions.add_counters(ordered, self.transaction.get_many(space, ordered), merges, int(space))
 
     def _add(self, values: dict[bytes, bytes | None], space: int, key: bytes, amount: int) -> None:
         if SPACES[space].versioned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import index
 from typing import overload
 from zlib import crc32
 
@@ -15,6 +16,7 @@ __all__ = [
     "STATE_MAX",
     "TOMBSTONE",
     "Sealed",
+    "add_counters",
     "crc32",
     "fold_scan",
     "id_runs",
@@ -41,6 +43,7 @@ STATE_MAX = (1 << 53) - 1
 _HEAD = 5
 _SUFFIX_MAX = 8
 _SCAN_FACTOR = 64
+_COUNTER_END = 1 << 62
 
 
 def _damage(space: int, physical: bytes, what: str) -> CorruptRecordError:
@@ -140,6 +143,44 @@ def seal_many(items: dict[bytes, bytes | None], state: int, space: int = 0) -> S
 def seal_head(key: bytes, value: bytes, space: int = 0) -> bytes:
     """The stored value of a key that has no versions."""
     return _stored(space, key, FULL, value)
+
+
+def add_counters(
+    keys: list[bytes], stored: list[bytes | None], changes: dict[bytes, int], space: int = 0
+) -> dict[bytes, bytes | None]:
+    """See `perdure.kernel.versions.add_counters`."""
+    out: dict[bytes, bytes | None] = {}
+    if len(keys) != len(stored):
+        raise ValueError("there must be one stored value, or None, for each key")
+    for key, item in zip(keys, stored, strict=True):
+        amount = index(changes[key])
+        before = 0 if item is None else _read_counter(key, item, space)
+        after = before + amount
+        if not -_COUNTER_END <= after < _COUNTER_END or not -_COUNTER_END <= amount < _COUNTER_END:
+            raise OverflowError("a counter goes beyond 62 bits")
+        if after != before:
+            out[key] = _counter(after) if after else None
+    return out
+
+
+def _read_counter(key: bytes, stored: bytes, space: int) -> int:
+    _check(space, key, stored)
+    number = 0
+    for shift, byte in enumerate(stored[_HEAD : _HEAD + 9]):
+        number |= (byte & 0x7F) << 7 * shift
+        if byte < 0x80:
+            return number >> 1 ^ -(number & 1)
+    raise _damage(space, key, "is no counter")
+
+
+def _counter(value: int) -> bytes:
+    number = value << 1 if value >= 0 else ~value << 1 | 1
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
 
 
 def open_value(physical: bytes, stored: bytes, space: int = 0) -> tuple[int, bytes]:
