@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+import traceback
 from collections.abc import Callable, Iterator
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, TypeVar
@@ -15,22 +16,22 @@ _SIZE = struct.Struct("<I")
 
 def run_apart(function: Callable[[_Item], Any], items: list[_Item], processes: int = 2) -> Iterator[tuple[_Item, Any]]:
     """Each item with the result of the function, in any order; where the process died, an `OSError` tells how."""
-    selector = DefaultSelector()
-    for part in range(processes):
-        _start(selector, function, items[part::processes])
-    while selector.get_map():
-        for key, _ in selector.select():
-            process, rest = key.data
-            result = _receive(key.fd)
-            if result is None:
+    with DefaultSelector() as selector:
+        for part in range(processes):
+            _start(selector, function, items[part::processes])
+        while selector.get_map():
+            for key, _ in selector.select():
+                process, rest = key.data
+                result = _receive(key.fd)
+                if result is not None:
+                    yield rest.pop(0), result[0]
+                    continue
                 selector.unregister(key.fd)
                 os.close(key.fd)
                 status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
                 if rest:
                     yield rest[0], OSError(f"the process ended with status {status}")
                     _start(selector, function, rest[1:])
-                continue
-            yield rest.pop(0), result[0]
 
 
 def _start(selector: DefaultSelector, function: Callable[[_Item], Any], items: list[_Item]) -> None:
@@ -43,8 +44,11 @@ def _start(selector: DefaultSelector, function: Callable[[_Item], Any], items: l
             for item in items:
                 data = pickle.dumps((function(item),))
                 _send(writing, _SIZE.pack(len(data)) + data)
-        finally:
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
     os.close(writing)
     selector.register(reading, EVENT_READ, (process, list(items)))
 

@@ -157,7 +157,7 @@ class Rounds:
         older = random.choice([None, *(state for state in states if self._keeps_history and state >= floor)])
         whos = list(self._ledgers)
         item = (self._face(), self._path, whos, finish, older)
-        _, found = next(iter(run_apart(look, [item], processes=1)))
+        [(_, found)] = run_apart(look, [item], processes=1)
         if not isinstance(found, Findings):
             return [f"{type(found).__name__}: {found}"]
         faults = list(found.problems)
