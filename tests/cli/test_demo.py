@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import catalogue_text, index_text, keep_index, paragraph
 
 import perdure as db0
+from conftest import catalogue_text, index_text, keep_index, paragraph
 from perdure.cli import main
 from perdure.cli.demo import database
 from perdure.cli.demo.model import Catalogue, Version, tag
@@ -34,7 +34,8 @@ def demo_json(path: Path, *arguments: str | Path) -> dict[str, Any]:
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    """The data files; lock and notice files beside them change with each open."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*.db0")}
 
 
 def counts(report: dict[str, Any], moment: str) -> list[int]:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import COMPRESSORS, INDEX_NAME, catalogue_text, index_text, keep_index, paragraph
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import COMPRESSORS, INDEX_NAME, catalogue_text, index_text, keep_index, paragraph
 from perdure.cli.demo.entries import Alternative, Entry, read_entries
 from perdure.cli.demo.sources import Source, SourceError, find_sources, read_lines
 
