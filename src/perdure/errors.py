@@ -98,7 +98,7 @@ class CorruptRecordError(StorageError, ValueError):
     """Stored bytes fail their checksum or their format."""
 
 
-class ConflictError(PerdureError, TransientError):
+class ConflictError(PerdureError, TransientError):  # type: ignore[misc]
     """Another transaction committed a change that this one builds on; retry it."""
 
 

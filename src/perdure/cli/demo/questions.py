@@ -166,7 +166,7 @@ def _installable(view: View, alternatives: Iterable[Package]) -> Package | None:
         if package.versions:
             return package
     for package in alternatives:
-        providers = {
+        providers: dict[str, Package] = {
             version.package.name: version.package for version in view.find(Version, provides(package.name))
         }
         if providers:

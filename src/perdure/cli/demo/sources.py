@@ -136,10 +136,9 @@ def _is_index(path: Path) -> bool:
 def _describe(path: Path) -> Source:
     name = plain_name(path)
     match = _INDEX_NAME.search(name)
+    suite = "installed" if name == DPKG_STATUS.name else "local"
     if match:
         suite = unquote(match["suite"].replace("_", "/"))
-    else:
-        suite = "installed" if name == DPKG_STATUS.name else "local"
     return Source(path, suite, _released_digest(path, name))
 
 
