@@ -13,8 +13,12 @@ from perdure.kernel._keytimes import canonical_moment
 __all__ = ["canonical"]
 
 
-def canonical(value: object, depth: int = 0) -> object:
+def canonical(value: object) -> object:
     """See `perdure.kernel.keys.canonical`."""
+    return _canonical(value, 0)
+
+
+def _canonical(value: object, depth: int) -> object:
     kind = type(value)
     if kind is bool:
         return int(value)  # type: ignore[call-overload]
@@ -29,7 +33,7 @@ def canonical(value: object, depth: int = 0) -> object:
     if kind is tuple:
         if depth >= MAX_DEPTH:
             raise ValueError(f"tuples are nested more than {MAX_DEPTH} deep")
-        return tuple([canonical(item, depth + 1) for item in value])  # type: ignore[attr-defined]
+        return tuple([_canonical(item, depth + 1) for item in value])  # type: ignore[attr-defined]
     return value
 
 
