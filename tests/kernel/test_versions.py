@@ -249,6 +249,18 @@ def test_a_scan_without_versions_gives_all_in_parts(versions, data, reverse, lim
     assert found == sorted(data.items(), reverse=reverse)
 
 
+@pytest.mark.parametrize("versions", TWINS)
+@given(st.dictionaries(st.binary(max_size=6), st.none() | st.binary(max_size=6), max_size=6))
+def test_heads_are_sealed_in_key_order_without_those_that_go(versions, items):
+    expected = [
+        (key, versions.seal_head(key, value, SPACE)) for key, value in sorted(items.items()) if value is not None
+    ]
+    sealed = versions.seal_heads(items, SPACE)
+    assert list(sealed) == expected
+    assert list(sealed[1:]) == expected[1:]
+    assert sealed.sorted_keys == [key for key, _ in expected]
+
+
 counters = st.integers(-(2**62), 2**62 - 1) | st.integers(-300, 300)
 
 

@@ -248,6 +248,16 @@ def seal_head(bytes key, bytes value, int space=0):
     return _stored(space, key, 0, value)
 
 
+def seal_heads(dict items, int space=0):
+    """Pairs, in key order, of the keys of a space without versions that have a value; see `Sealed`."""
+    cdef Sealed sealed = Sealed.__new__(Sealed)
+    sealed.sorted_keys = sorted([key for key, value in items.items() if value is not None])
+    sealed._items = items
+    sealed._tail = 0
+    sealed._space = space
+    return sealed
+
+
 def add_counters(list keys, list stored, dict changes, int space=0):
     """New values of the counters under `keys` of a space without versions: `{key: value, or None for 0}`.
 

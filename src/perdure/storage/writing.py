@@ -261,21 +261,14 @@ class Writer:
             self.transaction.put_many(space, pairs)
         return keys
 
-    def _put_heads(self, space: int, changes: Mapping[bytes, bytes | None]) -> list[bytes]:
+    def _put_heads(self, space: int, changes: dict[bytes, bytes | None]) -> list[bytes]:
         """Write the values of a space without versions; the sorted keys."""
-        ordered = sorted(changes)
-        doomed = [key for key in ordered if changes[key] is None]
+        doomed = sorted([key for key, value in changes.items() if value is None])
         if doomed:
             self.transaction.delete_many(space, doomed)
-        self.transaction.put_many(
-            space,
-            [
-                (key, versions.seal_head(key, value, int(space)))
-                for key in ordered
-                if (value := changes[key]) is not None
-            ],
-        )
-        return ordered
+        sealed = versions.seal_heads(changes, int(space))
+        self.transaction.put_many(space, sealed)
+        return sorted(changes) if doomed else sealed.sorted_keys
 
 
 def _describe(space: int, key: bytes, base: int, state: int, what: str) -> str:

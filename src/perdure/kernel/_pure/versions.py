@@ -27,6 +27,7 @@ __all__ = [
     "read_versions",
     "seal",
     "seal_head",
+    "seal_heads",
     "seal_many",
     "split",
     "suffix",
@@ -143,6 +144,11 @@ def seal_many(items: dict[bytes, bytes | None], state: int, space: int = 0) -> S
 def seal_head(key: bytes, value: bytes, space: int = 0) -> bytes:
     """The stored value of a key that has no versions."""
     return _stored(space, key, FULL, value)
+
+
+def seal_heads(items: dict[bytes, bytes | None], space: int = 0) -> Sealed:
+    """Pairs, in key order, of the keys of a space without versions that have a value; see `Sealed`."""
+    return Sealed(sorted(key for key, value in items.items() if value is not None), items, b"", space)
 
 
 def add_counters(
