@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
+import tempfile
+from pathlib import Path
 
 import lmdb
 import pytest
@@ -169,19 +172,26 @@ AS_NOBODY = """
 
 
 @nobody
-def test_a_read_only_directory_is_named_and_nothing_is_made(tmp_path):
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:3]:
-        os.chmod(parent, 0o755)
-    path = tmp_path / "test.db"
+def test_a_read_only_directory_is_named_and_nothing_is_made():
+    # Not tmp_path: only its owner may enter the directories above it.
+    directory = Path(tempfile.mkdtemp())
+    try:
+        directory.chmod(0o755)
+        look_at_a_read_only_directory(directory)
+    finally:
+        shutil.rmtree(directory)
+
+
+def look_at_a_read_only_directory(directory):
+    path = directory / "test.db"
     assert run_child(AS_NOBODY, path, False).startswith("ReadOnlyError no permission to make a database in")
     fill(path)
-    for name in os.listdir(tmp_path):
+    for name in os.listdir(directory):
         if name != "test.db":
-            os.unlink(tmp_path / name)
+            os.unlink(directory / name)
     assert run_child(AS_NOBODY, path, False).startswith("ReadOnlyError no permission to write to")
     assert run_child(AS_NOBODY, path, True).startswith("ReadOnlyError no permission to write in")
-    assert os.listdir(tmp_path) == ["test.db"]
+    assert os.listdir(directory) == ["test.db"]
 
 
 def test_an_exclusive_database_is_refused_to_other_writers(path):

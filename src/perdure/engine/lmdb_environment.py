@@ -106,7 +106,7 @@ class LmdbEnvironment:
         tables: list[Any] = [None] * (spaces[-1] + 1)
         try:
             with self.raw.begin() as transaction:
-                names = {bytes(name) for name, _ in transaction.cursor()}
+                names = {bytes(name).rstrip(b"\0") for name, _ in transaction.cursor()}
             missing = {space for space in spaces if b"%d" % space not in names}
             if missing and (names or not create):
                 raise lmdb_file.missing_spaces(self.path, missing, not names)
