@@ -6,6 +6,7 @@ through the package: `import perdure as db0`.
 
 from __future__ import annotations
 
+from perdure import types
 from perdure.collections import (
     ByteArray as bytearray,
 )
@@ -45,8 +46,11 @@ from perdure.model import (
     is_enum_value,
     is_memo,
     is_singleton,
+    load,
+    load_all,
     materialized,
     memo,
+    migration,
     set_prefix,
     touch,
     uuid,
@@ -54,6 +58,9 @@ from perdure.model import (
 )
 from perdure.model import (
     WeakProxy as MemoWeakProxy,
+)
+from perdure.model import (
+    hash_of as hash,
 )
 from perdure.query import (
     Index as index,
@@ -76,10 +83,15 @@ from perdure.workspace import (
     atomic,
     atomic_assign,
     begin_atomic,
+    build_flags,
     clear_cache,
     close,
     commit,
+    compare,
+    copy_prefix,
+    describe,
     drop,
+    get_address,
     get_cache_stats,
     get_config,
     get_current_prefix,
@@ -88,6 +100,7 @@ from perdure.workspace import (
     get_prefixes,
     get_snapshot_of,
     get_state_num,
+    get_type,
     init,
     open,
     refresh,
@@ -117,11 +130,15 @@ __all__ = [
     "atomic",
     "atomic_assign",
     "begin_atomic",
+    "build_flags",
     "bytearray",
     "clear_cache",
     "close",
     "commit",
+    "compare",
+    "copy_prefix",
     "delete",
+    "describe",
     "dict",
     "drop",
     "enum",
@@ -130,6 +147,7 @@ __all__ = [
     "fetch",
     "find",
     "find_singleton",
+    "get_address",
     "get_cache_stats",
     "get_config",
     "get_current_prefix",
@@ -138,8 +156,10 @@ __all__ = [
     "get_prefixes",
     "get_snapshot_of",
     "get_state_num",
+    "get_type",
     "getattr_as",
     "getrefcount",
+    "hash",
     "index",
     "init",
     "is_enum",
@@ -147,8 +167,11 @@ __all__ = [
     "is_memo",
     "is_singleton",
     "list",
+    "load",
+    "load_all",
     "materialized",
     "memo",
+    "migration",
     "no",
     "open",
     "refresh",
@@ -159,6 +182,7 @@ __all__ = [
     "tags",
     "touch",
     "tuple",
+    "types",
     "uuid",
     "wait",
     "weak_proxy",

@@ -14,12 +14,26 @@ REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
 
 
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """A test that fails leaves nothing open."""
+    yield
+    db0.close()
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
     """An initialized workspace on an empty directory, without an open prefix and without autocommit."""
     db0.init(tmp_path / "data", autocommit=False)
     yield tmp_path / "data"
     db0.close()
+
+
+@pytest.fixture
+def main(root: Path) -> Path:
+    """The same with the prefix `main` open for writing."""
+    db0.open("main")
+    return root
 
 
 def reopen(root: Path, *prefixes: str) -> None:

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import perdure as db0
 
@@ -14,12 +12,6 @@ from .conftest import reopen
 from .things import Node, Root
 
 pytestmark = pytest.mark.usefixtures("main")
-
-
-@pytest.fixture
-def main(root: Path) -> Path:
-    db0.open("main")
-    return root
 
 
 def everything() -> Any:
@@ -327,85 +319,3 @@ def test_a_block_ends_in_its_own_thread(main: Path) -> None:
     assert len(errors) == 1
     manager.close()
     db0.commit()
-
-
-steps = st.recursive(
-    st.tuples(st.sampled_from(["append", "pop", "set", "del", "tag", "untag", "name", "new"]), st.integers(0, 5)),
-    lambda inner: st.tuples(st.sampled_from(["keep", "revert", "raise"]), st.lists(inner, max_size=6)),
-    max_leaves=25,
-)
-
-
-class _Model:
-    """What the objects must look like: plain Python, copied at the start of a block."""
-
-    def __init__(self) -> None:
-        self.items: list[int] = []
-        self.table: dict[int, int] = {}
-        self.tags: set[str] = set()
-        self.name = 0
-        self.new = 0
-
-
-@settings(max_examples=60)
-@given(script=st.lists(steps, max_size=8))
-def test_any_nesting_of_blocks_leaves_what_plain_python_would(script: list[Any]) -> None:
-    import copy
-
-    for node in list(db0.find("node")):
-        db0.tags(node).remove("node", "0", "1", "2", "3", "4", "5")
-    node = Node(0, items=[], table={})
-    db0.tags(node).add("node")
-    kept = Root()
-    kept.value = []
-
-    def run(step: Any, model: _Model) -> _Model:
-        kind, value = step
-        if kind in ("keep", "revert", "raise"):
-            changed = copy.deepcopy(model)
-            try:
-                with db0.atomic() as block:
-                    for inner in value:
-                        changed = run(inner, changed)
-                    if kind == "raise":
-                        raise KeyError
-                    if kind == "revert":
-                        block.cancel()
-            except KeyError:
-                pass
-            return changed if kind == "keep" else model
-        apply(kind, value, model)
-        return model
-
-    def apply(kind: str, value: int, model: _Model) -> None:
-        if kind == "append":
-            node.items.append(value)
-            model.items.append(value)
-        elif kind == "pop" and model.items:
-            assert node.items.pop(0) == model.items.pop(0)
-        elif kind == "set":
-            node.table[value] = model.table[value] = value * 2
-        elif kind == "del" and value in model.table:
-            del node.table[value], model.table[value]
-        elif kind == "tag":
-            db0.tags(node).add(str(value))
-            model.tags.add(str(value))
-        elif kind == "untag":
-            db0.tags(node).remove(str(value))
-            model.tags.discard(str(value))
-        elif kind == "name":
-            node.name = model.name = value
-        elif kind == "new":
-            kept.value.append(Node(value))
-            model.new += 1
-
-    model = _Model()
-    for step in script:
-        model = run(step, model)
-        assert list(node.items) == model.items and dict(node.table) == model.table and node.name == model.name
-        assert {tag for tag in "012345" if node in db0.find(tag)} == model.tags
-        assert len(kept.value) == model.new and db0.getrefcount(node) == len(model.tags) + 1
-    db0.commit()
-    with db0.snapshot() as now:
-        found = now.fetch(db0.uuid(node))
-        assert list(found.items) == model.items and dict(found.table) == model.table and found.name == model.name

@@ -14,12 +14,6 @@ from .things import Node, Root
 pytestmark = pytest.mark.usefixtures("main")
 
 
-@pytest.fixture
-def main(root: Path) -> Path:
-    db0.open("main")
-    return root
-
-
 def history() -> list[int]:
     """States in which the root's value was 0, 1, 2, with lists, dicts and tags that follow it."""
     kept = Root()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import perdure as db0
+from perdure.workspace.functions import workspace
 
 from .conftest import eventually, reopen
 from .things import Node, Root
@@ -68,17 +69,18 @@ def test_changes_are_committed_in_the_background_and_only_changes(tmp_path: Path
     db0.init(tmp_path, prefix="main", autocommit_interval=5)
     kept = Root(1)
     assert db0.wait("main", 2, 60_000)
-    state = eventually(lambda: not _pending() and db0.get_state_num(finalized=True))
+    state = eventually(settled)
     assert not db0.wait("main", state + 1, 200)
     kept.value = 2
     assert db0.wait("main", state + 1, 60_000)
     db0.close()
 
 
-def _pending() -> bool:
-    from perdure.workspace.functions import workspace
-
-    return workspace().current().has_changes()
+def settled() -> int:
+    """The committed state when nothing is pending, else 0."""
+    connection = workspace().current()
+    with connection.lock:
+        return 0 if connection.has_changes() else connection.state
 
 
 def test_autocommit_can_be_chosen_for_a_prefix(tmp_path: Path) -> None:
@@ -95,7 +97,7 @@ def test_autocommit_can_be_chosen_for_a_prefix(tmp_path: Path) -> None:
 def test_autocommit_is_suspended_in_an_atomic_block(tmp_path: Path) -> None:
     db0.init(tmp_path, prefix="main", autocommit_interval=1)
     kept = Root(0)
-    eventually(lambda: not _pending())
+    eventually(settled)
     with db0.atomic():
         before = db0.get_state_num()
         kept.value = 1
@@ -227,3 +229,43 @@ def test_a_smaller_cache_takes_effect_at_once_and_clearing_loses_nothing(root: P
     assert kept.value[0].name == "changed" and list(kept.extra) == [1, 2, 3]  # type: ignore[attr-defined]
     with pytest.raises(TypeError):
         db0.set_cache_size("1")  # type: ignore[arg-type]
+
+
+# -- copies ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["rw", "r", None])
+def test_a_prefix_is_copied_however_it_is_open_and_the_copy_can_be_changed(
+    root: Path, tmp_path: Path, mode: str | None
+) -> None:
+    db0.open("main")
+    kept = Root([1])
+    db0.commit()
+    first = db0.get_state_num(finalized=True)
+    kept.value.append(2)
+    db0.commit()
+    if mode != "rw":
+        db0.close("main")
+    if mode == "r":
+        db0.open("main", "r")
+    db0.copy_prefix(tmp_path / "copy.db0", prefix="main")
+    with pytest.raises(RuntimeError, match="exists"):
+        db0.copy_prefix(tmp_path / "copy.db0", prefix="main")
+    db0.close()
+    db0.init(tmp_path, prefix="copy", autocommit=False)
+    with db0.snapshot(first) as past:
+        assert list(past.fetch(Root).value) == [1]
+    assert list(Root().value) == [1, 2]
+    Root().value.append(3)
+    db0.copy_prefix(tmp_path / "again.db0")
+    db0.close()
+    db0.init(tmp_path, prefix="again", read_write=False)
+    assert list(Root().value) == [1, 2]
+
+
+def test_a_copy_needs_a_prefix_that_exists(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no default prefix"):
+        db0.copy_prefix(tmp_path / "copy")
+    with pytest.raises(RuntimeError, match="not found"):
+        db0.copy_prefix(tmp_path / "copy", prefix="missing")
+    assert not (tmp_path / "copy").exists() and "D" not in db0.build_flags()

@@ -6,7 +6,9 @@ from perdure.model.base import Memo
 from perdure.model.creation import materialized, set_prefix
 from perdure.model.enums import EnumType, EnumValue, enum, is_enum, is_enum_value
 from perdure.model.identity import uuid
+from perdure.model.loading import hash_of, load, load_all
 from perdure.model.memo import MemoBase, is_memo_class, memo
+from perdure.model.migrations import migration
 from perdure.model.values import Unresolved
 from perdure.model.weak import WeakProxy, expired, weak_proxy
 
@@ -26,13 +28,17 @@ __all__ = [
     "find_singleton",
     "getattr_as",
     "getrefcount",
+    "hash_of",
     "is_enum",
     "is_enum_value",
     "is_memo",
     "is_memo_class",
     "is_singleton",
+    "load",
+    "load_all",
     "materialized",
     "memo",
+    "migration",
     "set_prefix",
     "touch",
     "uuid",

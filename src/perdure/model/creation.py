@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from perdure.errors import ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
+from perdure.model.migrations import check_migrations, migrate
 from perdure.session import Connection, delete_root, get_root, identity_of, set_root
 
 __all__ = ["Factory", "factory_for", "is_singleton_class", "materialized", "set_prefix", "singleton_of"]
@@ -66,12 +67,15 @@ class _Singleton:
                     connection.refuse_create(cls)
                 found = construct_in(connection, cls, args, kwargs)
                 set_root(connection, _root_name(cls), found)
+            elif connection.writable:
+                migrate(found)
             return found
 
 
 def factory_for(cls: type, *, prefix: str | None, singleton: bool) -> Factory | None:
     """The factory of a memo class; None for one that is just called."""
     if singleton:
+        check_migrations(cls)
         return _Singleton(prefix)
     if prefix is not None:
         return _Scoped(prefix)

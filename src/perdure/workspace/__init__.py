@@ -1,29 +1,39 @@
 """Prefixes of a directory, the current one, commit, and the other functions of the memo face."""
 
 from perdure.workspace.atomic import AtomicManager
+from perdure.workspace.comparing import (
+    compare,
+    describe,
+    get_address,
+    get_type,
+)
 from perdure.workspace.functions import (
-    PrefixMetaData,
     atomic,
     atomic_assign,
     begin_atomic,
-    clear_cache,
     close,
     commit,
     drop,
+    get_snapshot_of,
+    get_state_num,
+    init,
+    open,
+    refresh,
+    snapshot,
+    wait,
+)
+from perdure.workspace.information import (
+    PrefixMetaData,
+    build_flags,
+    clear_cache,
+    copy_prefix,
     get_cache_stats,
     get_config,
     get_current_prefix,
     get_mutable_prefixes,
     get_prefix_of,
     get_prefixes,
-    get_snapshot_of,
-    get_state_num,
-    init,
-    open,
-    refresh,
     set_cache_size,
-    snapshot,
-    wait,
 )
 from perdure.workspace.snapshot import Head, Snapshot
 
@@ -35,10 +45,15 @@ __all__ = [
     "atomic",
     "atomic_assign",
     "begin_atomic",
+    "build_flags",
     "clear_cache",
     "close",
     "commit",
+    "compare",
+    "copy_prefix",
+    "describe",
     "drop",
+    "get_address",
     "get_cache_stats",
     "get_config",
     "get_current_prefix",
@@ -47,6 +62,7 @@ __all__ = [
     "get_prefixes",
     "get_snapshot_of",
     "get_state_num",
+    "get_type",
     "init",
     "open",
     "refresh",

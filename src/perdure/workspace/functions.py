@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.attributes import assign
-from perdure.model.base import Memo
-from perdure.model.identity import parse_uuid
-from perdure.query import Query
-from perdure.session import Connection, Database, Forwarding
 from perdure.workspace.atomic import AtomicManager
-from perdure.workspace.prefix import OpenOptions, Prefix
+from perdure.workspace.prefix import OpenOptions
 from perdure.workspace.snapshot import Head, Snapshot
 from perdure.workspace.workspace import NOWHERE, Settings, Workspace
 
 __all__ = [
-    "PrefixMetaData",
-    "clear_cache",
     "close",
     "commit",
     "drop",
-    "get_cache_stats",
-    "get_config",
-    "get_current_prefix",
-    "get_mutable_prefixes",
-    "get_prefix_of",
-    "get_prefixes",
     "get_state_num",
     "init",
     "open",
     "refresh",
-    "set_cache_size",
     "workspace",
 ]
 
@@ -45,13 +32,6 @@ durable.set_ambient(NOWHERE)
 
 _workspace: Workspace | None = None
 _owner_process = 0
-
-
-class PrefixMetaData(NamedTuple):
-    """Name and 64-bit identity of a prefix."""
-
-    name: str
-    uuid: int
 
 
 def workspace() -> Workspace:
@@ -274,106 +254,3 @@ def drop(prefix_name: str, if_exists: bool = True) -> None:
     Raises `RuntimeError` when it is open, or when it does not exist and `if_exists` is False.
     """
     workspace().drop(prefix_name, if_exists=if_exists)
-
-
-# -- prefixes ----------------------------------------------------------------------------------------------
-
-
-def _describe(prefix: Prefix) -> PrefixMetaData:
-    return PrefixMetaData(prefix.name, prefix.database.uuid)
-
-
-def get_current_prefix() -> PrefixMetaData:
-    """The prefix that new objects go to. Raises `RuntimeError` when none is open."""
-    return _describe(workspace().current_prefix())
-
-
-def get_prefixes() -> Iterator[PrefixMetaData]:
-    """Every prefix in the directory, open or not."""
-    space = workspace()
-    for name, path in space.find_files():
-        opened = space.prefixes.get(name)
-        if opened is not None:
-            yield _describe(opened)
-            continue
-        database = Database.open(path, name=name, create=False, read_only=True)
-        try:
-            yield PrefixMetaData(name, database.uuid)
-        finally:
-            database.close()
-
-
-def get_mutable_prefixes() -> Iterator[PrefixMetaData]:
-    """The prefixes that this process has open for writing."""
-    for prefix in workspace().list_open():
-        if prefix.writable:
-            yield _describe(prefix)
-
-
-def get_prefix_of(obj: Any, /) -> PrefixMetaData:
-    """The prefix of an object, a collection, a query, an enum, a scoped class, or of the object of a uuid.
-
-    Raises `TypeError` for anything else.
-    """
-    space = workspace()
-    if isinstance(obj, str):
-        return _describe_connection(space.holding(parse_uuid(obj)[0]))
-    if isinstance(obj, type):
-        name = getattr(obj, "_perdure_prefix_", None)
-        if not issubclass(obj, Memo) or name is None:
-            raise TypeError(f"{obj.__qualname__} belongs to no prefix")
-        return _describe_connection(space.named(name))
-    if isinstance(obj, Forwarding):
-        obj = obj.target
-    if isinstance(obj, durable.Durable):
-        return _describe_connection(scope.connection_of(obj))
-    if isinstance(obj, Query):
-        return _describe_connection(obj.connection)
-    own = getattr(type(obj), "_perdure_connection_", None)
-    if own is None:
-        raise TypeError(f"a {type(obj).__qualname__} belongs to no prefix")
-    return _describe_connection(own(obj))
-
-
-def _describe_connection(connection: Connection) -> PrefixMetaData:
-    return PrefixMetaData(scope.name_of(connection), connection.database.uuid)
-
-
-# -- settings and caches -----------------------------------------------------------------------------------
-
-
-def get_config() -> dict[str, Any]:
-    """The settings in force. Raises `RuntimeError` when not initialized."""
-    settings = workspace().settings
-    return {
-        "autocommit": settings.autocommit,
-        "autocommit_interval": settings.autocommit_interval,
-        "cache_size": settings.cache_size,
-        "lang_cache_size": settings.lang_cache_size,
-        "no_auto_migrate": settings.no_auto_migrate,
-        "restricted": False,
-    }
-
-
-def set_cache_size(size: int, /) -> None:
-    """Change the memory for cached objects, in bytes, and free what is above it."""
-    if not isinstance(size, int) or isinstance(size, bool):
-        raise TypeError(f"the cache size is a number of bytes, not a {type(size).__name__}")
-    workspace().set_cache_size(size)
-
-
-def clear_cache() -> None:
-    """Free all cached objects that can be loaded again."""
-    workspace().clear_cache()
-
-
-def get_cache_stats() -> dict[str, int]:
-    """`size` and `capacity` of the cache in bytes, and how many objects Python code can reach (`lang_cache_size`)."""
-    space = workspace()
-    connections = [prefix.connection for prefix in space.list_open()]
-    return {
-        "size": sum(connection.cached_bytes for connection in connections),
-        "capacity": space.settings.cache_size,
-        "lang_cache_size": sum(len(connection.objects) for connection in connections),
-        "deferred_free_count": sum(len(connection.lifetime.unheld) for connection in connections),
-    }

@@ -1,0 +1,114 @@
+"""Comparison of objects by content, also of two versions of one object, and what is known of an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perdure.collections import ByteArray, Dict, List, Set, Tuple
+from perdure.kernel import durable, keys
+from perdure.model import Memo, scope, uuid
+from perdure.query import find_in
+from perdure.session import Forwarding
+from perdure.storage import spaces
+
+__all__ = ["compare", "describe", "get_address", "get_type"]
+
+
+def compare(first: Any, second: Any, tags: Any = None, /) -> bool:
+    """Whether two memo objects are of one type and have equal fields, all the way down.
+
+    With `tags`, each of these must be on both objects or on none. The objects may be versions from snapshots.
+    Raises `TypeError` for anything but memo objects.
+    """
+    for obj in (first, second):
+        if not isinstance(obj, Memo):
+            raise TypeError(f"compare takes memo objects, not {type(obj).__name__}")
+    if not _Comparison().equal(first, second):
+        return False
+    return all(_has(first, tag) == _has(second, tag) for tag in tags or ())
+
+
+def _has(obj: Memo, tag: object) -> bool:
+    return obj in find_in(scope.connection_of(obj), tag)
+
+
+class _Comparison:
+    """One comparison; pairs met again on the way down count as equal."""
+
+    def __init__(self) -> None:
+        self._met: set[tuple[int, int]] = set()
+
+    def equal(self, one: Any, other: Any) -> bool:
+        """Whether two values are equal in content."""
+        if isinstance(one, Forwarding):
+            one = one.target
+        if isinstance(other, Forwarding):
+            other = other.target
+        if one is other:
+            return True
+        if type(one) is not type(other) or not isinstance(one, durable.Durable | tuple):
+            return bool(one == other)
+        pair = (id(one), id(other))
+        if pair in self._met:
+            return True
+        self._met.add(pair)
+        return self._equal_content(one, other)
+
+    def _equal_content(self, one: Any, other: Any) -> bool:
+        if isinstance(one, Memo):
+            return self._equal_dicts(vars(one), vars(other))
+        if isinstance(one, tuple | List | Tuple | ByteArray):
+            return len(one) == len(other) and all(map(self.equal, one, other))
+        if isinstance(one, Dict):
+            return self._equal_dicts(_by_key(one.items()), _by_key(other.items()))
+        if isinstance(one, Set):
+            return {_key(item) for item in one} == {_key(item) for item in other}
+        return bool(one == other)
+
+    def _equal_dicts(self, one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+        return one.keys() == other.keys() and all(self.equal(value, other[key]) for key, value in one.items())
+
+
+def _by_key(items: Any) -> dict[Any, Any]:
+    return {_key(key): value for key, value in items}
+
+
+def _key(value: Any) -> Any:
+    """A key or element, the same for all versions of an object."""
+    if isinstance(value, tuple):
+        return tuple(map(_key, value))
+    return (Memo, uuid(value)) if isinstance(value, Memo) else value
+
+
+def describe(obj: Any, /) -> dict[str, Any]:
+    """What is known of a memo object, for debugging: uuid, type, size of its record in bytes, kinds of its fields.
+
+    Raises `TypeError` for anything but a memo object.
+    """
+    if not isinstance(obj, Memo):
+        raise TypeError(f"describe takes a memo object, not {type(obj).__name__}")
+    connection = scope.connection_of(obj)
+    identity, fields = uuid(obj), vars(obj)
+    with connection.lock:
+        connection.flush()
+        record = connection.read(spaces.RECORDS.id, keys.encode_uint(durable.oid_of(obj))) or b""
+    return {
+        "uuid": identity,
+        "type": f"{type(obj).__module__}.{type(obj).__qualname__}",
+        "size_of": len(record),
+        "field_layout": {name: type(value).__name__ for name, value in fields.items()},
+    }
+
+
+def get_address(obj: Any, /) -> int:
+    """The number of an object in its prefix."""
+    if not isinstance(obj, durable.Durable):
+        raise TypeError(f"get_address takes a durable object, not {type(obj).__name__}")
+    return durable.oid_of(obj) or scope.connection_of(obj).add(obj)
+
+
+def get_type(obj: Any, /) -> type:
+    """The class of a durable object."""
+    if not isinstance(obj, durable.Durable):
+        raise TypeError(f"get_type takes a durable object, not {type(obj).__name__}")
+    return type(obj)

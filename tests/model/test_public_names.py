@@ -1,0 +1,41 @@
+"""The public names of the memo face: the list, what is there, and that no builtin is harmed."""
+
+import builtins
+import subprocess
+import sys
+
+import perdure as db0
+
+NAMES = """
+    AtomicManager BadPrefixError ClassNotFoundError EnumType EnumValue Memo MemoBase MemoWeakProxy
+    MigrateError ObjectTagManager PrefixMetaData QueryObject ReferenceError Snapshot Tag as_tag assign atomic
+    atomic_assign begin_atomic build_flags bytearray clear_cache close commit compare copy_prefix delete
+    describe dict drop enum exists expired fetch find find_singleton get_address get_cache_stats get_config
+    get_current_prefix get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of get_state_num get_type
+    getattr_as getrefcount hash index init is_enum is_enum_value is_memo is_singleton list load load_all
+    materialized memo migration no open refresh set set_cache_size set_prefix snapshot tags touch tuple types
+    uuid wait weak_proxy
+"""
+
+
+def test_the_public_list_is_this_one() -> None:
+    assert sorted(db0.__all__) == sorted(NAMES.split())
+    assert len(set(db0.__all__)) == len(db0.__all__)
+
+
+def test_every_public_name_is_there_and_has_a_docstring() -> None:
+    for name in db0.__all__:
+        assert getattr(db0, name).__doc__, name
+
+
+def test_names_of_builtins_are_those_of_the_package_only() -> None:
+    shadowed = [name for name in db0.__all__ if hasattr(builtins, name)]
+    assert {"open", "list", "dict", "set", "tuple", "bytearray", "hash", "ReferenceError"} == set(shadowed)
+    assert all(getattr(db0, name) is not getattr(builtins, name) for name in shadowed)
+    assert not issubclass(db0.ReferenceError, ReferenceError)
+
+
+def test_importing_the_package_loads_neither_the_command_line_nor_the_other_face() -> None:
+    script = "import sys, perdure; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not {"perdure.cli", "perdure.zodb", "click", "rich"}.intersection(run.stdout.split())
