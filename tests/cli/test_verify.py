@@ -4,9 +4,11 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+import perdure as db0
 from perdure.cli import main
+from perdure.session import Database, set_root
 from perdure.storage import Batch, open_storage
-from perdure.storage.spaces import RECORDS
+from perdure.storage.spaces import REFCOUNTS
 
 MARK = b"a value that is easily found in the file"
 
@@ -16,9 +18,12 @@ def verify(path: Path) -> Result:
 
 
 def make_database(path: Path) -> Path:
-    storage = open_storage(path)
-    storage.commit(Batch(base=storage.last_state, puts={RECORDS.id: {b"\x01": MARK}}))
-    storage.close()
+    database = Database.open(path)
+    connection = database.connect()
+    set_root(connection, "root", db0.dict({"mark": MARK, "inner": [1, 2]}))
+    connection.commit()
+    connection.close()
+    database.close()
     return path
 
 
@@ -33,6 +38,15 @@ def test_verifying_changes_nothing(tmp_path: Path) -> None:
     before = path.read_bytes()
     verify(path)
     assert path.read_bytes() == before
+
+
+def test_a_count_that_does_not_agree_with_the_references_is_a_problem(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "miscounted.db0")
+    storage = open_storage(path)
+    storage.commit(Batch(base=storage.last_state, merges={REFCOUNTS.id: {b"\x01": 1}}))
+    storage.close()
+    result = verify(path)
+    assert (result.exit_code, "1 problem\n" in result.stdout) == (1, True)
 
 
 def test_damage_is_reported_and_exits_with_1(tmp_path: Path) -> None:
