@@ -6,7 +6,6 @@ through the package: `import perdure as db0`.
 
 from __future__ import annotations
 
-from perdure import types
 from perdure.collections import (
     ByteArray as bytearray,
 )
@@ -106,6 +105,7 @@ from perdure.workspace import (
     refresh,
     set_cache_size,
     snapshot,
+    types,
     wait,
 )
 

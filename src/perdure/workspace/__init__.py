@@ -1,5 +1,6 @@
 """Prefixes of a directory, the current one, commit, and the other functions of the memo face."""
 
+from perdure.workspace import types
 from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.comparing import (
     compare,
@@ -68,5 +69,6 @@ __all__ = [
     "refresh",
     "set_cache_size",
     "snapshot",
+    "types",
     "wait",
 ]

@@ -371,7 +371,7 @@ def make_ghost(obj: Durable) -> None:
     if struct.state == DEAD:
         return
     obj._perdure_forget_()
-    raw_fields(obj).clear()
+    _raw_fields(obj).clear()
     struct.mask = struct.volatile = 0
     if struct.owner is not None:
         struct.owner.cached_bytes -= struct.size
@@ -379,7 +379,7 @@ def make_ghost(obj: Durable) -> None:
     struct.state = GHOST
 
 
-def raw_fields(obj: Durable) -> dict[str, Any]:
+def _raw_fields(obj: Durable) -> dict[str, Any]:
     """The instance's own dict."""
     for base in type(obj).__mro__:
         getter = base.__dict__.get("__dict__")
@@ -535,7 +535,7 @@ def is_wide(obj: Durable) -> bool:
 
 def fields(obj: Durable) -> dict[str, Any]:
     """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
-    content = raw_fields(obj)
+    content = _raw_fields(obj)
     struct = obj._perdure_struct_
     if struct.mask & _WIDE:
         return {name: value for name, value in content.items() if not is_volatile(name) and not _needs_no_state(name)}
@@ -550,7 +550,7 @@ def field_values(obj: Durable) -> list[Any]:
 def restore_fields(obj: Durable, names: tuple[str, ...], values: list[Any]) -> None:
     """Set loaded fields on a ghost, also those that the class now handles by a data descriptor."""
     struct = obj._perdure_struct_
-    content = raw_fields(obj)
+    content = _raw_fields(obj)
     for name, value in zip(names, values, strict=True):
         content[name] = value
         position = struct.layout.position(name)
