@@ -22,7 +22,7 @@ _END = b"\xff"
 _SEVERAL = 0xFF
 _KEY_LIMIT = 400
 _CUT = _KEY_LIMIT - 16
-_SLICE = 2048
+_SIZES = [bytes([size]) for size in range(10)]
 
 Change = tuple[bytes, durable.Durable, bool]
 """An encoded key, a member, and whether the pair is added or removed."""
@@ -63,35 +63,72 @@ def keys_of(connection: Connection, index_oid: int, oids: list[int]) -> list[byt
 
 def apply_changes(connection: Connection, index_oid: int, changes: list[Change]) -> None:
     """Write changed pairs to the overlay: entries, holders and size. Of two changes of a pair the later counts."""
-    wanted: dict[int, dict[bytes, bool]] = {}
-    for encoded, obj, added in changes:
-        if durable.state_of(obj) != durable.DEAD:
-            wanted.setdefault(durable.oid_of(obj) or connection.add(obj), {})[encoded] = added
+    wanted = _by_member(connection, changes)
     members = sorted(wanted)
     empty = not count_entries(connection, index_oid)
     known = [None] * len(members) if empty else keys_of(connection, index_oid, members)
     start = keys.encode_uint(index_oid)
+    fresh: list[tuple[int, bytes]] = []
     grown = 0
     for oid, before in zip(members, known, strict=True):
-        grown += _apply(connection, start, oid, before, wanted[oid])
-    if grown:
-        connection.overlay.count(start, grown)
+        own = wanted[oid]
+        if before is None and type(own) is tuple and own[2] and len(own[0]) <= _CUT:
+            fresh.append((oid, own[0]))
+        else:
+            grown += _apply(connection, start, oid, before, [own] if isinstance(own, tuple) else own)
+    _add_fresh(connection, start, fresh)
+    if grown + len(fresh):
+        connection.overlay.count(start, grown + len(fresh))
 
 
-def _apply(connection: Connection, start: bytes, oid: int, before: bytes | None, wanted: dict[bytes, bool]) -> int:
+def _by_member(connection: Connection, changes: list[Change]) -> dict[int, Change | list[Change]]:
+    """The changes of each member; a list only where there are several."""
+    wanted: dict[int, Change | list[Change]] = {}
+    for change in changes:
+        obj = change[1]
+        if durable.state_of(obj) == durable.DEAD:
+            continue
+        oid = durable.oid_of(obj) or connection.add(obj)
+        own = wanted.setdefault(oid, change)
+        if own is not change:
+            if isinstance(own, list):
+                own.append(change)
+            else:
+                wanted[oid] = [own, change]
+    return wanted
+
+
+def _add_fresh(connection: Connection, start: bytes, fresh: list[tuple[int, bytes]]) -> None:
+    """Add one pair each for members that are not in the index yet: the common case, kept short."""
+    overlay = connection.overlay
+    content, holders = overlay.begin_puts(_ENTRIES), overlay.holders
+    encode = keys.encode_uint
+    forward, reverse = start + _FORWARD, start + _REVERSE
+    for oid, encoded in fresh:
+        member = encode(oid)
+        content[forward + encoded + member] = _SIZES[len(member)]
+        content[reverse + member] = encoded
+        total = holders.get(oid, 0) + 1
+        if total:
+            holders[oid] = total
+        else:
+            del holders[oid]
+
+
+def _apply(connection: Connection, start: bytes, oid: int, before: bytes | None, changes: list[Change]) -> int:
     """Change the keys of one member; by how many its pairs grew."""
     present = split_keys(before)
     size = len(present)
     member = keys.encode_uint(oid)
     content = connection.overlay.begin_puts(_ENTRIES)
-    for encoded, added in wanted.items():
+    for encoded, _, added in changes:
         if added == (encoded in present):
             continue
         short = keys.shorten(encoded, _KEY_LIMIT)
         entry = start + _FORWARD + short + member
         if added:
             present.append(encoded)
-            content[entry] = bytes([len(member)]) + (b"" if short is encoded else encoded)
+            content[entry] = _SIZES[len(member)] + (b"" if short is encoded else encoded)
             connection.lifetime.hold(oid)
         else:
             present.remove(encoded)

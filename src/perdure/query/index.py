@@ -11,7 +11,7 @@ from perdure.query import entries
 from perdure.query.context import connection_of, current_connection, is_memo
 from perdure.query.evaluation import Evaluation
 from perdure.query.expression import EMPTY, Node, Range, Sorted
-from perdure.query.index_keys import FIRST_KEY, KINDS, LAST_KEY, encode_bound, encode_key, kind_of, read_key
+from perdure.query.index_keys import FIRST_KEY, KINDS, LAST_KEY, POSITIONS, encode_bound, encode_key, read_key
 from perdure.query.labels import shown
 from perdure.query.result import Query
 from perdure.session import Connection, register_builtin
@@ -37,37 +37,41 @@ class Index(durable.Durable):
     _perdure_kind_ = 0
     _perdure_changes_: list[entries.Change] | None = None
 
-    def add(self, key: object, obj: object, /) -> None:
+    def add(self, key: Any, obj: Any, /) -> None:
         """Add a pair; one that is there already changes nothing.
 
         Raises `RuntimeError` for a key of another type than the index has, and for what is no memo object.
         """
-        kind = kind_of(key)
+        kind = POSITIONS.get(type(key), _UNKNOWN)
         encoded = encode_key(key)
-        member = _member(obj)
+        if type(obj) not in _members:
+            _check_member(obj)
         durable.mark_dirty(self)
         if kind and kind != self._perdure_kind_:
-            if self._perdure_kind_:
-                known = KINDS[self._perdure_kind_].__name__
-                raise QueryError(f"the index has keys of type {known}; {shown(key)} cannot be one")
-            self._perdure_kind_ = kind
-        self._change(encoded, member, True)
+            self._take_kind(kind, key)
+        self._change((encoded, obj, True))
 
-    def remove(self, key: object, obj: object, /) -> None:
+    def remove(self, key: Any, obj: Any, /) -> None:
         """Remove a pair; one that is not there changes nothing."""
-        encoded = encode_key(key) if kind_of(key) else encode_key(None)
-        member = _member(obj)
+        encoded = encode_key(key)
+        _check_member(obj)
         durable.mark_dirty(self)
-        self._change(encoded, member, False)
+        self._change((encoded, obj, False))
 
-    def _change(self, encoded: bytes, member: durable.Durable, added: bool) -> None:
-        owner, other = durable.owner_of(self), durable.owner_of(member)
+    def _take_kind(self, kind: int, key: object) -> None:
+        if self._perdure_kind_:
+            known = KINDS[self._perdure_kind_].__name__
+            raise QueryError(f"the index has keys of type {known}; {shown(key)} cannot be one")
+        self._perdure_kind_ = kind
+
+    def _change(self, change: entries.Change) -> None:
+        owner, other = durable.owner_of(self), durable.owner_of(change[1])
         if owner is not other or owner is None:
-            self._join(owner, other, member)
+            self._join(owner, other, change[1])
         changes = self._perdure_changes_
         if changes is None:
             changes = self._perdure_changes_ = []
-        changes.append((encoded, member, added))
+        changes.append(change)
         durable.mark_dirty(self)  # again: another thread may have flushed since
 
     def _join(self, owner: Any, other: Any, member: durable.Durable) -> None:
@@ -185,10 +189,15 @@ class Index(durable.Durable):
         entries.drop_entries(connection, oid)
 
 
-def _member(obj: object) -> durable.Durable:
+_UNKNOWN = -1
+_members: set[type] = set()
+"""Types whose objects were found to be good values."""
+
+
+def _check_member(obj: object) -> None:
     if not is_memo(obj):
         raise QueryError(f"the values of an index are memo objects, not {shown(obj)}")
-    return cast(durable.Durable, obj)
+    _members.add(type(obj))
 
 
 def _range(oid: int, low: bytes | None, high: bytes | None, *, nulls: bool) -> Node:

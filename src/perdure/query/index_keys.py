@@ -10,7 +10,17 @@ from perdure.errors import QueryError
 from perdure.kernel import keys
 from perdure.query.labels import shown
 
-__all__ = ["FIRST_KEY", "KINDS", "LAST_KEY", "NULL_KEY", "encode_bound", "encode_key", "kind_of", "read_key"]
+__all__ = [
+    "FIRST_KEY",
+    "KINDS",
+    "LAST_KEY",
+    "NULL_KEY",
+    "POSITIONS",
+    "encode_bound",
+    "encode_key",
+    "kind_of",
+    "read_key",
+]
 
 KINDS: tuple[type, ...] = (
     type(None),
@@ -32,20 +42,27 @@ NULL_KEY = keys.encode_one(None)
 FIRST_KEY, LAST_KEY = b"\x11", b"\xff"
 """Below and above all keys but None."""
 
-_positions = {kind: position for position, kind in enumerate(KINDS)} | {bool: KINDS.index(int)}
-_numbers = frozenset(_positions[kind] for kind in (int, float, Decimal))
+POSITIONS: dict[type, int] = {kind: position for position, kind in enumerate(KINDS)} | {bool: KINDS.index(int)}
+"""Type of a key → its position in `KINDS`."""
+_numbers = frozenset(POSITIONS[kind] for kind in (int, float, Decimal))
 
 
 def kind_of(value: object) -> int:
     """The position of a key's type in `KINDS`; RuntimeError for what cannot be a key. Bools are ints."""
-    found = _positions.get(type(value))
+    found = POSITIONS.get(type(value))
     if found is None:
         raise QueryError(f"unsupported index key type: {shown(value)}")
     return found
 
 
 def encode_key(value: object) -> bytes:
-    """The bytes of a key: equal keys have equal bytes."""
+    """The bytes of a key, the same for equal keys; RuntimeError for what cannot be a key."""
+    if type(value) is int or type(value) is str:
+        try:
+            return keys.encode_one(value)
+        except ValueError as error:
+            raise QueryError(f"unsupported index key: {error}") from error
+    kind_of(value)
     try:
         return keys.encode_one(keys.canonical(value))
     except (TypeError, ValueError) as error:
