@@ -65,7 +65,7 @@ crash: $(STAMP)
 	$(BIN)/python tests/crash/crash_kills.py --kills $(KILLS) --seed $(SEED)
 
 crash-images: $(STAMP)
-	$(BIN)/python tests/crash/crash_images.py --seed $(SEED) --traces 4 --count 40 --writes 8 --samples 40
+	$(BIN)/python tests/crash/crash_images.py --seed $(SEED) --traces 4 --count 25 --writes 6 --samples 20
 
 # Single flipped bits of a closed database, each copy opened with the check, read and verified in a process of its own
 FLIPS ?= 10000

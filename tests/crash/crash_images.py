@@ -218,7 +218,8 @@ def main() -> int:
         print(*report.failures[:20], sep="\n", end="\n" if report.failures else "")
         print(
             f"seed {seed}: {len(events)} events, {report.images} images, {report.different} different, "
-            f"{len(report.failures)} failures, {time.monotonic() - begin:.1f} s"
+            f"{len(report.failures)} failures, {time.monotonic() - begin:.1f} s",
+            flush=True,
         )
         failures += len(report.failures)
     return 1 if failures else 0

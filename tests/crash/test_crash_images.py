@@ -33,5 +33,5 @@ def test_a_store_that_forgets_to_sync_is_found_out():
 
 @pytest.mark.soak
 def test_many_more_disks_show_the_last_or_the_next_commit():
-    done = run("--count", "40", "--traces", "4", "--writes", "8", "--samples", "40")
+    done = run("--count", "25", "--traces", "4", "--writes", "6", "--samples", "20")
     assert done.returncode == 0, done.stdout + done.stderr
