@@ -11,16 +11,18 @@ from perdure.kernel import codec
 from perdure.storage import Committed
 from perdure.storage.prepared import Prepared
 from perdure.zodb.POSException import ConnectionStateError, InvalidObjectReference
+from perdure.zodb.utils import p64, u64
 
 if TYPE_CHECKING:
     from perdure.zodb.jar_session import JarSession
 
-__all__ = ["PREPARED_PREFIX", "Committing", "JarSavepoint"]
+__all__ = ["Committing", "JarSavepoint", "shared_part"]
 
 PREPARED_PREFIX = b"zodb:"
-_SHARED_BYTES = 16
+_RANDOM_BYTES = 16
 _SHARED_KEY = object()
-"""Under this a transaction keeps what the ids of its prepared batches, in all databases, begin with."""
+"""Under this a transaction keeps what is common to the ids of its prepared batches in all databases: random bytes and
+the database that votes, and finishes, first. Whether that one has finished tells what becomes of the others."""
 
 
 class JarSavepoint:
@@ -137,11 +139,11 @@ class Committing:
         )
         if batch is None:
             return
-        storage = session.database.storage
         if len(getattr(txn, "_resources", (None, None))) == 1:
-            self._committed = storage.commit(batch, session.resolve_conflict)
+            self._committed = session.database.storage.commit(batch, session.resolve_conflict)
         else:
-            self._prepared = storage.prepare(batch, _transaction_id(txn), session.resolve_conflict)
+            self._prepared = session.prepare(batch, self._taken, _transaction_id(txn, session))
+            self._taken = {}
 
     def tpc_finish(self, txn: Any) -> None:
         """Make the changes visible to others."""
@@ -165,16 +167,22 @@ def _encode_extension(extension: dict[str, Any] | None) -> bytes:
     return codec.encode_value(dict(extension)) if extension else b""
 
 
-def _transaction_id(txn: Any) -> bytes:
-    """An id of a prepared batch: what all batches of the transaction share, and a part of its own."""
+def _transaction_id(txn: Any, session: JarSession) -> bytes:
+    """The id of a prepared batch: what all batches of the transaction share, and a part of its own."""
     try:
-        shared = txn.data(_SHARED_KEY)
+        shared: bytes = txn.data(_SHARED_KEY)
     except KeyError:
-        shared = secrets.token_bytes(_SHARED_BYTES)
+        shared = secrets.token_bytes(_RANDOM_BYTES) + p64(session.database.uuid)
         txn.set_data(_SHARED_KEY, shared)
-    return PREPARED_PREFIX + bytes(shared) + secrets.token_bytes(4)
+    return PREPARED_PREFIX + shared + secrets.token_bytes(4)
 
 
-def shared_part(transaction_id: bytes) -> bytes:
-    """What the ids of all batches of one transaction begin with."""
-    return transaction_id[: len(PREPARED_PREFIX) + _SHARED_BYTES]
+def shared_part(transaction_id: bytes) -> tuple[bytes, int] | None:
+    """What the ids of all batches of a transaction begin with, and the database whose batch is finished first.
+
+    None for batches prepared by others.
+    """
+    end = len(PREPARED_PREFIX) + _RANDOM_BYTES + 8
+    if not transaction_id.startswith(PREPARED_PREFIX) or len(transaction_id) < end:
+        return None
+    return transaction_id[:end], u64(transaction_id[end - 8 : end])

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["DB", "ROOT_NAME", "connection"]
 
 ROOT_NAME = "root"
 _log = logging.getLogger("perdure.zodb")
+_opened: weakref.WeakSet[DB] = weakref.WeakSet()
 
 
 class DB:
@@ -68,12 +70,13 @@ class DB:
         self._pool_size, self._pool_timeout = pool_size, pool_timeout
         self._cache_size, self._cache_size_bytes = cache_size, cache_size_bytes
         try:
-            settle(self._database, [db._database for db in self.databases.values()])
+            settle([self._database, *(db._database for db in _opened)])
             self._root_oid = self._find_root()
         except BaseException:
             self._database.close()
             raise
         self.databases[database_name] = self
+        _opened.add(self)
 
     def _find_root(self) -> int | None:
         session = self._database.connect()
@@ -216,6 +219,7 @@ class DB:
                 one._session.close()
             self._open.clear()
             self._idle.clear()
+            _opened.discard(self)
             if self.databases.get(self.database_name) is self:
                 del self.databases[self.database_name]
             self._database.close()

@@ -9,7 +9,8 @@ from perdure.kernel import codec, durable, mapping
 from perdure.session import Connection as Session
 from perdure.session import Database, builtin_id
 from perdure.session.overlay import Overlay
-from perdure.storage import View
+from perdure.storage import Batch, View, spaces
+from perdure.storage.prepared import Prepared
 from perdure.zodb.POSException import ConnectionStateError, InvalidObjectReference, POSKeyError
 from perdure.zodb.utils import p64
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from perdure.zodb.jar import Connection
 
 __all__ = ["JarSession"]
+
+_CATALOG = spaces.CATALOG.id
 
 
 class JarSession(Session):
@@ -112,6 +115,30 @@ class JarSession(Session):
                 raise InvalidObjectReference(f"{durable.describe(obj)} belongs to another connection")
             durable.set_owner(obj, None)  # new, and not yet stored where it was made
         return super()._refer_object(obj)
+
+    # -- committing ----------------------------------------------------------------------------------------
+
+    def resolve_conflict(
+        self, space: int, key: bytes, old: bytes | None, committed: bytes | None, new: bytes | None
+    ) -> bytes | None:
+        """Two transactions that met a new class or shape at the same time take the same entry along."""
+        if space == _CATALOG and committed == new:
+            return new
+        return super().resolve_conflict(space, key, old, committed, new)
+
+    def prepare(self, batch: Batch, taken: dict[bytes, bytes], transaction_id: bytes) -> Prepared:
+        """Store a batch for the second phase of its commit.
+
+        New classes and shapes are committed now: while they wait, all that need them would be turned away.
+        """
+        storage = self.database.storage
+        if taken:
+            entries: dict[bytes, bytes | None] = dict(taken)
+            storage.commit(Batch(base=self.view.state, puts={_CATALOG: entries}), self.resolve_conflict)
+            self.catalog.committed(taken)
+            own = {key: value for key, value in batch.puts[_CATALOG].items() if key not in taken}
+            batch.puts = {**batch.puts, _CATALOG: own}
+        return storage.prepare(batch, transaction_id, self.resolve_conflict)
 
     # -- taking back ---------------------------------------------------------------------------------------
 

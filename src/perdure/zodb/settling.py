@@ -1,36 +1,48 @@
-"""What a crash between the two phases of a commit left behind is settled when a database is opened."""
+"""What a crash between the two phases of a commit left behind is settled when the databases are opened again."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from perdure.errors import StorageError
 from perdure.session import Database
-from perdure.zodb.committing import PREPARED_PREFIX, shared_part
+from perdure.zodb.committing import shared_part
 
 __all__ = ["settle"]
 
+_log = logging.getLogger("perdure.zodb")
 
-def settle(database: Database, others: Iterable[Database]) -> None:
-    """Finish the waiting batches of transactions that another database finished, and abort the rest.
 
-    Only batches whose process is gone; those of transactions that are being committed are left alone.
+def settle(databases: Iterable[Database]) -> None:
+    """Finish or abort the batches that wait in open databases though their process is gone.
+
+    A transaction was committed if its first database has finished it. As long as that one is not open, the batches of
+    the others wait: what they change cannot be changed until then.
     """
-    if database.read_only:
-        return
-    for prepared in database.storage.prepared():
-        if not prepared.orphaned or not prepared.transaction_id.startswith(PREPARED_PREFIX):
+    known = {database.uuid: database for database in databases}
+    for database in known.values():
+        if database.read_only:
             continue
-        shared = shared_part(prepared.transaction_id)
-        try:
-            if any(_finished(other, shared) for other in (database, *others)):
-                prepared.finish()
-            else:
-                prepared.abort()
-        except StorageError:  # another process settles it at the same time
-            continue
+        for prepared in database.storage.prepared():
+            shared = shared_part(prepared.transaction_id) if prepared.orphaned else None
+            if shared is None:
+                continue
+            first = known.get(shared[1])
+            if first is None:
+                _log.warning(
+                    "%s has a transaction that waits for the database %016x; open it, too", database.name, shared[1]
+                )
+                continue
+            try:
+                if first is not database and _has_finished(first, shared[0]):
+                    prepared.finish()
+                else:
+                    prepared.abort()
+            except StorageError:
+                _log.info("another process has settled a transaction of %s", database.name)
 
 
-def _finished(database: Database, shared: bytes) -> bool:
+def _has_finished(database: Database, shared: bytes) -> bool:
     storage = database.storage
     return any(entry.transaction.startswith(shared) for entry in storage.log(storage.packed))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from perdure.collections.ordering import Entry, hold_references
 from perdure.kernel import codec, durable, keys, mapping
 from perdure.storage import spaces
-from perdure.zodb.BTrees._keys import ALL, KEY_BYTES_MAX, KEY_BYTES_WHOLE, Between, order_bytes
+from perdure.zodb.BTrees._keys import ALL, KEY_BYTES_MAX, KEY_BYTES_WHOLE, Between, is_exact, order_bytes
 
 if TYPE_CHECKING:
     from perdure.session import Connection
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["count_keys", "read_entry", "scan_entries", "write_entries"]
 
 _ENTRIES = spaces.ENTRIES.id
-_ENTRY, _END = b"\0", b"\1"
+_ENTRY = b"\0"
+_EXACT = frozenset({str, int, bytes})
 
 
 class _Bounds:
@@ -123,42 +124,47 @@ def write_entries(tree: Any, pending: dict[Any, int], entries: dict[Any, Any]) -
     """Write what changed since the last flush. Nothing is written when a value cannot be stored."""
     connection = cast("Connection", durable.owner_of(tree))
     prefix, valued = _prefix(tree), tree._perdure_ordered_
-    encoder = mapping.EntryEncoder(prefix, valued, 0, 1, connection.refer)
-    before = _stored_before(connection, prefix, [key for key, status in pending.items() if status != mapping.NEW])
-    deleted: dict[bytes, bytes | None] = {}
+    stored = [key for key, status in pending.items() if status != mapping.NEW]
+    before = _stored(connection, prefix, stored)
+    written: dict[bytes, bytes | None] = {}
+    encode_key, encode, refer = keys.encode_one, codec.encode_record, connection.refer
     for key, status in pending.items():
-        whole = order_bytes(key)
-        place = keys.shorten(whole, KEY_BYTES_MAX)
+        if status == mapping.NEW and type(key) in _EXACT:
+            place = encode_key(key)
+            if len(place) <= KEY_BYTES_WHOLE:
+                written[prefix + place] = encode(0, (entries[key],) if valued else (), refer)
+                continue
+        place = keys.shorten(order_bytes(key), KEY_BYTES_MAX)
         if status == mapping.DELETED:
-            deleted[prefix + place] = None
-            continue
-        old = before.get(prefix + place) if status == mapping.KEPT else None
-        if old is not None:  # the key stays the one that was put first, whatever equal one came later
-            entry = Entry(connection, place, old, valued)
-            exact, original = entry.exact, entry.key
+            written[prefix + place] = None
         else:
-            exact, original = place is whole and _is_exact(key, whole), key
-        encoder.add(place, entries[key], 0, not exact, None if exact else original)
-    content = connection.overlay.begin_puts(_ENTRIES)
-    content.update(encoder.records)
-    content.update(deleted)
-    for data in encoder.referring:
-        hold_references(connection, data)
-    for stored in before.values():
-        if codec.reference_count(stored):
-            connection.lifetime.release_references(stored)
+            old = before.get(prefix + place) if status == mapping.KEPT else None
+            written[prefix + place] = _encode(tree, key, entries[key], place, old)
+    connection.overlay.begin_puts(_ENTRIES).update(written)
+    for data in written.values():
+        if data is not None and codec.reference_count(data):
+            hold_references(connection, data)
+    for data in before.values():
+        if codec.reference_count(data):
+            connection.lifetime.release_references(data)
     statuses = list(pending.values())
     grown = statuses.count(mapping.NEW) - statuses.count(mapping.DELETED)
     if grown:
         connection.overlay.count(prefix[: -len(_ENTRY)], grown)
 
 
-def _stored_before(connection: Connection, prefix: bytes, changed: list[Any]) -> dict[bytes, bytes]:
+def _stored(connection: Connection, prefix: bytes, changed: list[Any]) -> dict[bytes, bytes]:
     places = [prefix + keys.shorten(order_bytes(key), KEY_BYTES_MAX) for key in changed]
     found = connection.read_many(_ENTRIES, places)
     return {place: data for place, data in zip(places, found, strict=True) if data is not None}
 
 
-def _is_exact(key: Any, whole: bytes) -> bool:
-    kind = type(key)
-    return kind is str or kind is int or kind is bytes or keys.encode_one(key) == whole
+def _encode(tree: Any, key: Any, value: Any, place: bytes, before: bytes | None) -> bytes:
+    """The entry of a key. It keeps the key that was put first, whatever equal one came later."""
+    connection, valued = durable.owner_of(tree), tree._perdure_ordered_
+    exact = len(place) <= KEY_BYTES_WHOLE and is_exact(key, place)
+    if before is not None:
+        entry = Entry(connection, place, before, valued)
+        exact, key = entry.exact, entry.key
+    values = ((value,) if valued else ()) + (() if exact else (key,))
+    return codec.encode_record(0 if exact else 1, values, connection.refer)

@@ -20,6 +20,8 @@ from perdure.zodb.persistent import Persistent
 __all__ = ["Keyed"]
 
 _ENTRY_BYTES = 220  # rough cost of a hot entry besides its values
+_READS_FOR_MORE = 16  # once one entry in so many was read singly, more than one is read at a time
+_READ_AT_ONCE = 64
 
 
 class Keyed(KeyedMethods):
@@ -73,7 +75,12 @@ class Keyed(KeyedMethods):
             return found
 
     def _perdure_fetch_(self, key: Any) -> Any:
+        self._perdure_last_ = reads = self._perdure_last_ + 1
         try:
+            if reads * _READS_FOR_MORE > self._perdure_count_ and not self._perdure_pending_:
+                found = self._perdure_fetch_more_(key)
+                if found is not ABSENT:
+                    return found
             entry = _entries.read_entry(self, key)
         except TypeError:  # no key that could be in a tree
             return ABSENT
@@ -82,6 +89,20 @@ class Keyed(KeyedMethods):
         self._perdure_keep_(entry.key, entry.value)
         self._perdure_charge_(_ENTRY_BYTES + 3 * entry.size)
         return entry.value
+
+    def _perdure_fetch_more_(self, key: Any) -> Any:
+        """Read all entries, or, where these take too much memory, the next ones from a key on; the value of the key."""
+        if self._perdure_count_ * _ENTRY_BYTES < durable.owner_of(self).budget // 2:
+            return self._perdure_read_all_().get(key, ABSENT)
+        size = 0
+        entries = self._perdure_hot_
+        for entry in islice(_entries.scan_entries(self, Between(low=(key,))), _READ_AT_ONCE):
+            if entry.key not in entries:
+                self._perdure_keep_(entry.key, entry.value)
+                size += _ENTRY_BYTES + 3 * entry.size
+        found = entries.get(key, ABSENT)
+        self._perdure_charge_(size)
+        return found
 
     def _perdure_read_all_(self) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -126,11 +147,21 @@ class Keyed(KeyedMethods):
             yield from self._perdure_stored_range_(between, reverse)
             return
         begin, end = order.positions(between)
-        found = order.keys[begin:end]
-        for key in reversed(found) if reverse else found:
-            value = self._perdure_raw_(key)
+        chosen = order.keys[begin:end]
+        entries = self._perdure_entries_()
+        for key in reversed(chosen) if reverse else chosen:
+            value = entries.get(key, ABSENT)
             if value is not ABSENT:
                 yield key, read_value(value)
+
+    def _perdure_range_keys_(self, between: Between, *, reverse: bool = False) -> Iterator[Any]:
+        """The keys of a range in order."""
+        order = self._perdure_ordered_keys_()
+        if order is None:
+            return (key for key, _ in self._perdure_stored_range_(between, reverse))
+        begin, end = order.positions(between)
+        chosen = order.keys[begin:end]
+        return reversed(chosen) if reverse else iter(chosen)
 
     def _perdure_stored_range_(self, between: Between, reverse: bool) -> Iterator[tuple[Any, Any]]:
         for entry in _entries.scan_entries(self, between, reverse=reverse):
@@ -231,6 +262,7 @@ class Keyed(KeyedMethods):
         connection = durable.owner_of(self)
         self._perdure_special_ = False
         self._perdure_weight_ = 0
+        self._perdure_last_ = 0  # entries read singly
         self._perdure_empty_({}, connection.counter(keys.encode_uint(durable.oid_of(self))))
 
     # -- as persistent objects ---------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from operator import is_ as _is
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from perdure.kernel import keys
 
-__all__ = ["ALL", "KEY_BYTES_MAX", "KEY_BYTES_WHOLE", "Between", "any_key", "integer_key", "order_bytes"]
+__all__ = ["ALL", "KEY_BYTES_MAX", "KEY_BYTES_WHOLE", "Between", "any_key", "integer_key", "is_exact", "order_bytes"]
 
 KEY_BYTES_MAX = 400
 """The length of a longer key's bytes once they are cut and hashed."""
@@ -64,14 +65,24 @@ def integer_key(key: Any) -> int:
 
 def order_bytes(key: Any) -> bytes:
     """Bytes in the order of the keys, the same for equal keys."""
+    kind = type(key)
+    if kind is str or kind is int or kind is bytes:
+        return keys.encode_one(key)
     return keys.encode_one(keys.canonical(_plain(key)))
 
 
+def is_exact(key: Any, whole: bytes) -> bool:
+    """Whether the bytes `whole` of a key tell its type, too."""
+    return _plain(key) is key and keys.encode_one(key) == whole
+
+
 def _plain(key: Any) -> Any:
-    if type(key) is tuple:
-        return tuple(map(_plain, key))
-    if type(key) not in _ORDERED and isinstance(key, int):
+    kind = type(key)
+    if kind is tuple:
+        parts = tuple(map(_plain, key))
+        return key if all(map(_is, parts, key)) else parts
+    if kind not in _ORDERED and isinstance(key, int):
         return int(key)
-    if type(key) not in _ORDERED and isinstance(key, str):
+    if kind not in _ORDERED and isinstance(key, str):
         return str.__str__(key)
     return key

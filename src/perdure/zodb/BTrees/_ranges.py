@@ -32,8 +32,11 @@ class Range:
         self._between = between
 
     def _read(self, reverse: bool) -> Iterator[Any]:
+        if self._part == KEY:
+            found: Iterator[Any] = self._tree._perdure_range_keys_(self._between, reverse=reverse)
+            return found
         pairs: Iterator[tuple[Any, Any]] = self._tree._perdure_range_(self._between, reverse=reverse)
-        return pairs if self._part == ITEM else (pair[self._part] for pair in pairs)
+        return pairs if self._part == ITEM else (value for _, value in pairs)
 
     def __iter__(self) -> Iterator[Any]:
         return self._read(False)
