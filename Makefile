@@ -16,8 +16,8 @@ demo: $(STAMP)
 	$(BIN)/perdure demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
-	PERDURE_PURE=1 $(BIN)/python -m pytest tests/kernel
+	PERDURE_PURE=1 $(BIN)/python -m pytest -n auto tests/kernel
+	$(BIN)/python -m pytest -n auto
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ def python_files() -> list[Path]:
     return [path for path in repository_files() if path.suffix == ".py"]
 
 
+@cache
 def package_modules() -> dict[str, Path]:
     """Module name → source, for the Python and Cython modules of the package."""
     files = [path for path in repository_files() if path.is_relative_to(PACKAGE)]
@@ -45,8 +46,13 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(name: str, path: Path, *, for_types: bool = True) -> Iterator[str]:
+@cache
+def imports_of(name: str, path: Path, *, for_types: bool = True) -> list[str]:
     """The perdure modules that a module imports, wherever in it the import stands; `for_types`: also for types only."""
+    return list(_imports(name, path, for_types))
+
+
+def _imports(name: str, path: Path, for_types: bool) -> Iterator[str]:
     package = name if path.stem == "__init__" else name.rpartition(".")[0]
     found = _found_imports(path, package, for_types)
     modules = package_modules()
