@@ -25,27 +25,33 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
 
     Raises `AttributeError` for what cannot be stored; the object is as it was.
     """
+    weak = False
     if isinstance(value, durable.Durable):
-        _check_usable(value)
+        if durable.state_of(value) <= durable.GHOST:
+            _check_usable(value)
         if builtin_id(type(value)):
             _check_home(obj, name, value)
-        weak = False
+            _take(obj, value)
     elif isinstance(value, Weak):
         value = value.target
         weak = _home(value) is _home(obj)
     else:
-        if isinstance(value, type):
-            _check_scope(obj, name, value)
-        try:
-            value = convert(value)
-        except (TypeError, ObjectError) as error:
-            raise _unsupported(obj, name, value, error) from error
-        weak = False
-    if isinstance(value, durable.Durable) and builtin_id(type(value)):
-        _take(obj, value)
+        value = _convert_plain(obj, name, value)
     names = obj._perdure_weak_ or _nothing
     if weak != (name in names):
         obj._perdure_weak_ = names | {name} if weak else (names - {name}) or None
+    return value
+
+
+def _convert_plain(obj: Memo, name: str, value: Any) -> Any:
+    if isinstance(value, type):
+        _check_scope(obj, name, value)
+    try:
+        value = convert(value)
+    except (TypeError, ObjectError) as error:
+        raise _unsupported(obj, name, value, error) from error
+    if isinstance(value, durable.Durable):
+        _take(obj, value)
     return value
 
 

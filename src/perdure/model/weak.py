@@ -87,9 +87,9 @@ def expired(value: Any, /) -> bool:
 
 def address_of(value: durable.Durable | Weak | Foreign) -> Address:
     """Where an object lives; a new object gets its identity."""
-    if isinstance(value, Foreign):
-        return value._perdure_address_
-    if isinstance(value, Weak):
+    if isinstance(value, Forwarding):
+        if isinstance(value, Foreign):
+            return value._perdure_address_
         value = value.target
     connection = scope.connection_of(value)
     oid = durable.oid_of(value) or connection.add(value)
