@@ -73,8 +73,12 @@ class KeyedMethods(mapping.HotMapping):
             return self._perdure_fetch_(hot)
 
     def _perdure_fetch_(self, hot: object) -> Any:
-        """Read the entry of a hot key into the hot dictionary."""
+        """Read the entry of a hot key into the hot dictionary; after many of them, all entries at once."""
         connection = durable.owner_of(self)
+        self._perdure_misses_ += 1
+        if self._perdure_misses_ > 32 and self._perdure_misses_ * 16 > self._perdure_count_ and self._perdure_fits_():
+            self._perdure_read_all_()
+            return self._perdure_hot_.get(hot, ABSENT)
         try:
             key, _ = entry_key(connection, hot)
         except UnknownKey:
@@ -148,24 +152,18 @@ class KeyedMethods(mapping.HotMapping):
             return whole
         with guard(self):
             whole = self._perdure_all_()
-            if whole is None and not self._perdure_pending_:
-                budget = durable.owner_of(self).budget
-                if self._perdure_count_ * 2 * _ENTRY_BYTES < budget // 4:
-                    whole = self._perdure_read_all_()
+            if whole is None and self._perdure_fits_():
+                self._perdure_read_all_()
+                whole = self._perdure_hot_
             return whole
 
-    def _perdure_read_all_(self) -> dict[Any, Any]:
-        entries: dict[Any, Any] = {}
-        size = 0
-        for entry in ordering.stored_entries(self):
-            hot = entry.key if type(entry.key) in _QUICK else hot_key(entry.key)
-            if type(hot) is HeldKey or type(entry.value) is Weak:
-                self._perdure_special_ = True
-            entries[hot] = entry.value
-            size += _ENTRY_BYTES + 3 * entry.size
-        self._perdure_swap_(entries, True)
-        self._perdure_charge_(size - self._perdure_weight_)
-        return entries
+    def _perdure_fits_(self) -> bool:
+        return self._perdure_count_ * (_ENTRY_BYTES + 60) < int(durable.owner_of(self).budget) // 2
+
+    def _perdure_read_all_(self) -> None:
+        stored, size = ordering.read_all(self)
+        self._perdure_complete_with_(stored)
+        self._perdure_charge_(len(stored) * _ENTRY_BYTES + 3 * size - self._perdure_weight_)
 
     def _perdure_pairs_(self) -> Iterator[tuple[Any, Any]]:
         """Original keys and values of all entries; RuntimeError when their number changes meanwhile."""
@@ -226,10 +224,9 @@ class KeyedMethods(mapping.HotMapping):
         if pending is None:
             if self._perdure_is_small_(entries):
                 return self._perdure_inline_(entries)
-            pending = dict.fromkeys(entries, mapping.NEW)
             self._perdure_last_ = 0
             self._perdure_count_ = len(entries)
-        if pending:
+        if pending != {}:
             ordering.write_entries(self, pending, entries)
         self._perdure_pending_ = {}
         self._perdure_weight_ = len(entries) * (_ENTRY_BYTES + 60)
@@ -258,6 +255,7 @@ class KeyedMethods(mapping.HotMapping):
         if values == [_LARGE]:
             connection = durable.owner_of(self)
             self._perdure_last_ = -1
+            self._perdure_misses_ = 0
             self._perdure_empty_({}, connection.counter(keys.encode_uint(durable.oid_of(self))))
             return
         if not values or values[0] != _INLINE or (self._perdure_ordered_ and len(values) % 2 == 0):

@@ -16,9 +16,10 @@ from itertools import islice
 from random import randrange
 from typing import TYPE_CHECKING, Any, cast
 
-from perdure.collections.keying import entry_key, original_key
+from perdure.collections.keying import HeldKey, entry_key, hot_key, original_key
 from perdure.errors import CorruptRecordError
 from perdure.kernel import codec, durable, keys, mapping, records
+from perdure.session import Weak
 from perdure.session.extensions import read_extension
 from perdure.storage import spaces
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from perdure.collections.entries import KeyedMethods
     from perdure.session import Connection
 
-__all__ = ["Entry", "drop_entries", "entry_prefix", "held_by_entries", "stored_entries", "write_entries"]
+__all__ = ["Entry", "drop_entries", "entry_prefix", "held_by_entries", "read_all", "stored_entries", "write_entries"]
 
 SLACK = 512
 """Mentions that may be left over before they are swept out."""
@@ -88,13 +89,10 @@ def stored_entries(collection: KeyedMethods, *, reverse: bool = False) -> Iterat
 
 def pages(
     connection: Connection, prefix: bytes, *, reverse: bool = False
-) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+) -> Iterator[tuple[int, list[bytes]]]:
     """Numbers and mentions of the order pages."""
     for key, data in connection.scan(_ENTRIES, prefix + _PAGE, prefix + _END, reverse=reverse):
-        mentions = codec.decode_value(data)
-        if not isinstance(mentions, tuple) or not all(type(mention) is bytes for mention in mentions):
-            raise CorruptRecordError(f"damaged order page {key.hex()} of a dict")
-        yield keys.decode_uint(key, len(prefix) + 1)[0], mentions
+        yield keys.decode_uint(key, len(prefix) + 1)[0], mapping.read_mentions(data)
 
 
 def last_number(connection: Connection, prefix: bytes) -> int:
@@ -104,60 +102,87 @@ def last_number(connection: Connection, prefix: bytes) -> int:
     return 0
 
 
+def read_all(collection: KeyedMethods) -> tuple[dict[Any, Any], int]:
+    """All stored entries by hot key, in order, and how many bytes they have."""
+    connection = cast("Connection", durable.owner_of(collection))
+    prefix, ordered = owner_prefix(collection), collection._perdure_ordered_
+    size = 0
+
+    def scan() -> Iterator[tuple[bytes, bytes]]:
+        nonlocal size
+        for pair in connection.scan(_ENTRIES, prefix + _ENTRY, prefix + _PAGE):
+            size += len(pair[1])
+            yield pair
+
+    def other(key: bytes, data: bytes) -> tuple[int, Any, Any]:
+        entry = Entry(connection, key, data, ordered)
+        hot = hot_key(entry.key)
+        if type(hot) is HeldKey or type(entry.value) is Weak:
+            collection._perdure_special_ = True
+        return entry.number, hot, entry.value
+
+    extend = partial(read_extension, connection)
+    found = mapping.collect_entries(scan(), len(prefix) + 1, ordered, extend, other)
+    return (mapping.order_entries(found, pages(connection, prefix)) if ordered else found), size
+
+
 # -- writing -------------------------------------------------------------------------------------------------
 
 
-def write_entries(collection: KeyedMethods, pending: dict[Any, int], entries: dict[Any, Any]) -> None:
-    """Write what changed since the last flush. Nothing is written when a key or value cannot be stored."""
+def write_entries(collection: KeyedMethods, pending: dict[Any, int] | None, entries: dict[Any, Any]) -> None:
+    """Write what changed since the last flush, or all as new. Nothing is written when something cannot be stored."""
     connection = cast("Connection", durable.owner_of(collection))
     prefix, ordered = owner_prefix(collection), collection._perdure_ordered_
     if ordered and collection._perdure_last_ < 0:
         collection._perdure_last_ = last_number(connection, prefix)
-    last, step = collection._perdure_last_, randrange(1, STEP)
-    encoder = mapping.EntryEncoder(prefix + _ENTRY, ordered, last, step, connection.refer)
-    changes = list(pending.items())
-    others = _Others(connection, collection, encoder, changes)
-    encoder.encode(changes, entries, others.encode)
+    last = max(collection._perdure_last_, 0)
+    encoder = mapping.EntryEncoder(prefix + _ENTRY, ordered, last, randrange(1, STEP), connection.refer)
+    others = _Others(connection, collection, encoder)
+    stored = encoder.stored_keys(pending or {}, others.key_of)
+    found = connection.read_many(_ENTRIES, stored) if stored else []
+    others.before = {key: data for key, data in zip(stored, found, strict=True) if data is not None}
+    encoder.encode(pending, entries, others.before, others.encode)
     content = connection.overlay.begin_puts(_ENTRIES)
     content.update(encoder.records)
-    content.update(dict.fromkeys(others.deleted))
     for data in encoder.referring:
         hold_references(connection, data)
     for data in others.before.values():
         if codec.reference_count(data):
             connection.lifetime.release_references(data)
-    for number, mentions in encoder.pages:
-        content[prefix + _PAGE + keys.encode_uint(number)] = codec.encode_value(tuple(mentions))
+    mentioned = 0
+    for number, page, count in encoder.finish():
+        content[prefix + _PAGE + keys.encode_uint(number)] = page
+        mentioned += count
     collection._perdure_last_ = encoder.last
-    _count(connection, collection, changes, sum(len(mentions) for _, mentions in encoder.pages))
+    grown = collection._perdure_count_ - connection.counter(prefix)
+    if grown:
+        connection.overlay.count(prefix, grown)
+    if mentioned:
+        connection.overlay.count(prefix + _PAGE, mentioned)
+    if ordered and pending is not None:
+        sweep_mentions(connection, prefix, collection._perdure_count_)
 
 
 class _Others:
-    """The entries of a flush that were stored before, or whose keys need more than `keys.encode_one`."""
+    """The entries of a flush that the encoder leaves: odd keys, and keys that were put first in another form."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        collection: KeyedMethods,
-        encoder: mapping.EntryEncoder,
-        changes: list[tuple[Any, int]],
-    ) -> None:
+    def __init__(self, connection: Connection, collection: KeyedMethods, encoder: mapping.EntryEncoder) -> None:
         self.connection = connection
         self.encoder = encoder
         self.ordered = collection._perdure_ordered_
         self.entries = collection._perdure_hot_
         self.prefix = entry_prefix(collection)
-        self.deleted: list[bytes] = []
-        stored = [hot for hot, status in changes if status != mapping.NEW]
-        places = [self.prefix + entry_key(connection, hot)[0] for hot in stored]
-        found = connection.read_many(_ENTRIES, places)
-        self.before = {place: data for place, data in zip(places, found, strict=True) if data is not None}
+        self.before: dict[bytes, bytes] = {}
+
+    def key_of(self, hot: object) -> bytes:
+        """The whole key of an entry."""
+        return self.prefix + entry_key(self.connection, hot)[0]
 
     def encode(self, hot: object, status: int) -> None:
         """Encode one of them."""
         key, exact = entry_key(self.connection, hot, adding=True)
         if status == mapping.DELETED:
-            self.deleted.append(self.prefix + key)
+            self.encoder.records[self.prefix + key] = None
             return
         original = None if exact else original_key(hot)
         number = None
@@ -167,20 +192,6 @@ class _Others:
             entry = Entry(self.connection, key, before, self.ordered)
             exact, original, number = entry.exact, entry.key, entry.number
         self.encoder.add(key, self.entries[hot], number, not exact, original)
-
-
-def _count(
-    connection: Connection, collection: KeyedMethods, changes: list[tuple[Any, int]], mentioned: int
-) -> None:
-    statuses = [status for _, status in changes]
-    grown = statuses.count(mapping.NEW) - statuses.count(mapping.DELETED)
-    prefix = owner_prefix(collection)
-    if grown:
-        connection.overlay.count(prefix, grown)
-    if mentioned:
-        connection.overlay.count(prefix + _PAGE, mentioned)
-    if collection._perdure_ordered_ and collection._perdure_pending_ is not None:
-        sweep_mentions(connection, prefix, collection._perdure_count_)
 
 
 def hold_references(connection: Connection, data: bytes) -> None:
@@ -207,7 +218,7 @@ def sweep_mentions(connection: Connection, prefix: bytes, count: int) -> None:
         kept += len(live)
         if len(live) < len(mentions):
             place = prefix + _PAGE + keys.encode_uint(number)
-            changed[place] = codec.encode_value(tuple(live)) if live else None
+            changed[place] = mapping.write_mentions(live) if live else None
     connection.overlay.begin_puts(_ENTRIES).update(changed)
     connection.overlay.count(prefix + _PAGE, kept - mentioned)
 

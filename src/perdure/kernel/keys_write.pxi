@@ -181,6 +181,18 @@ def encode_one(value):
         buffer_free(&out)
 
 
+cdef bytes encode_after(bytes prefix, object value):
+    """`prefix + encode_one(value)`, for compiled callers."""
+    cdef Buffer out
+    buffer_init(&out)
+    try:
+        put_python(&out, prefix)
+        put_value(&out, value, 0)
+        return buffer_bytes(&out)
+    finally:
+        buffer_free(&out)
+
+
 def encode_uint(uint64_t n):
     cdef Buffer out
     buffer_init(&out)

@@ -1,0 +1,1 @@
+cdef bytes encode_after(bytes prefix, object value)
