@@ -36,12 +36,12 @@ def _recorded(bench: Bench) -> list[list[Write]]:
     put, delete, commit = LmdbTransaction.put_many, LmdbTransaction.delete_many, LmdbTransaction.commit
 
     def put_many(self: Any, space: int, items: Any) -> None:
-        pending.extend((space, bytes(key), bytes(value)) for key, value in items)
+        pending.extend((int(space), bytes(key), bytes(value)) for key, value in items)
         put(self, space, items)
 
     def delete_many(self: Any, space: int, keys: Any) -> int:
         doomed = [bytes(key) for key in keys]
-        pending.extend((space, key, None) for key in doomed)
+        pending.extend((int(space), key, None) for key in doomed)
         return delete(self, space, doomed)
 
     def finish(self: Any) -> None:
