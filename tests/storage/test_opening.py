@@ -12,20 +12,17 @@ import pytest
 from perdure.engine.lmdb_file import network_filesystem
 from perdure.errors import (
     CorruptRecordError,
-    DatabaseLockedError,
-    DiskFullError,
     FormatVersionError,
     NetworkFilesystemError,
     NotADatabaseError,
     ReadOnlyError,
     StorageError,
-    StorageFailedError,
 )
 from perdure.kernel.keys import encode_uint
 from perdure.storage import Batch, open_storage
 from perdure.storage.meta import FORMAT, put_number
 from perdure.storage.spaces import RECORDS, SPACES
-from tests.processes import Child, run_child
+from tests.processes import run_child
 
 ONE = encode_uint(1)
 nobody = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
@@ -194,93 +191,6 @@ def look_at_a_read_only_directory(directory):
     assert os.listdir(directory) == ["test.db"]
 
 
-def test_an_exclusive_database_is_refused_to_other_writers(path):
-    code = """
-        import sys
-        from perdure.storage import open_storage
-        storage = open_storage(sys.argv[1], exclusive=True)
-        print("open", flush=True)
-        sys.stdin.readline()
-        storage.close()
-        print("closed", flush=True)
-        sys.stdin.readline()
-    """
-    with Child(code, path) as child:
-        assert child.hear() == "open"
-        for exclusive in (False, True):
-            with pytest.raises(DatabaseLockedError, match=r"failed to acquire lock.*in use"):
-                open_storage(path, exclusive=exclusive)
-        with open_storage(path, read_only=True) as storage:
-            assert storage.last_state == 0
-        child.say()
-        assert child.hear() == "closed"
-        with open_storage(path, exclusive=True):
-            pass
-
-
-def test_exclusive_use_is_refused_while_others_write(path):
-    with open_storage(path), pytest.raises(DatabaseLockedError):
-        open_storage(path, exclusive=True)
-    with open_storage(path, exclusive=True):
-        pass
-    assert os.path.exists(path + ".lock")
-
-
-def test_the_lock_of_a_killed_process_is_gone(path):
-    code = """
-        import sys
-        from perdure.storage import open_storage
-        storage = open_storage(sys.argv[1], exclusive=True)
-        print("open", flush=True)
-        sys.stdin.readline()
-    """
-    with Child(code, path) as child:
-        assert child.hear() == "open"
-        child.kill()
-        with open_storage(path, exclusive=True):
-            pass
-
-
-def test_waiting_for_the_lock(path):
-    code = """
-        import sys, time
-        from perdure.storage import open_storage
-        storage = open_storage(sys.argv[1], exclusive=True)
-        print("open", flush=True)
-        sys.stdin.readline()
-        time.sleep(0.2)
-        storage.close()
-    """
-    with Child(code, path) as child:
-        assert child.hear() == "open"
-        with pytest.raises(DatabaseLockedError):
-            open_storage(path, exclusive=True, lock_flags={"blocking": True, "timeout": 0.05})
-        child.say()
-        with open_storage(path, exclusive=True, lock_flags={"blocking": True, "timeout": 60, "unknown": 1}) as storage:
-            assert storage.last_state == 0
-
-
-def test_a_lock_can_be_broken(path):
-    with (
-        open_storage(path, exclusive=True) as first,
-        open_storage(path, exclusive=True, lock_flags={"force_unlock": True}) as second,
-    ):
-        second.commit(Batch(0))
-        assert first.last_state == 1
-        with pytest.raises(DatabaseLockedError):
-            open_storage(path)
-
-
-def test_an_open_that_fails_gives_the_lock_back(path):
-    fill(path)
-    with open(path, "r+b") as file:
-        file.write(bytes(64))
-    with pytest.raises(NotADatabaseError):
-        open_storage(path, exclusive=True)
-    with pytest.raises(NotADatabaseError):
-        open_storage(path, exclusive=True)
-
-
 MOUNTS = """\
 22 1 253:1 / / rw,relatime - ext4 /dev/vda rw
 30 22 0:26 / /home rw - nfs4 server:/home rw
@@ -313,118 +223,6 @@ def test_a_network_file_system_is_refused(path, monkeypatch):
     assert os.listdir(os.path.dirname(path)) == []
 
 
-FILL_THE_DISK = """
-    import resource, sys
-    from perdure.errors import DiskFullError
-    from perdure.kernel.keys import encode_uint
-    from perdure.storage import Batch, open_storage
-    from perdure.storage.spaces import RECORDS
-
-    storage = open_storage(sys.argv[1])
-    storage.commit(Batch(0, {RECORDS: {encode_uint(1): b"first"}}))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
-    large = {encode_uint(number): b"v" * 1000 for number in range(2, 5000)}
-    try:
-        storage.commit(Batch(1, {RECORDS: large}))
-    except DiskFullError as error:
-        print("no space left" in str(error), storage.last_state)
-    print(storage.commit(Batch(1, {RECORDS: {encode_uint(2): b"small"}})).state)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    print(storage.commit(Batch(2, {RECORDS: dict(list(large.items())[1:])})).state)
-    print(list(storage.verify()), storage.view().get(RECORDS, encode_uint(1)))
-    storage.close()
-"""
-
-
-def test_a_full_disk_fails_the_commit_and_loses_nothing(path):
-    assert run_child(FILL_THE_DISK, path).splitlines() == ["True 1", "2", "3", "[] b'first'"]
-
-
-ON_A_SMALL_DISK = """
-    import ctypes, os, sys
-    from perdure.errors import DiskFullError
-    from perdure.kernel.keys import encode_uint
-    from perdure.storage import Batch, open_storage
-    from perdure.storage.spaces import RECORDS
-
-    directory = sys.argv[1]
-    CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.unshare(CLONE_NEWNS) or library.mount(None, b"/", None, MS_REC | MS_PRIVATE, None):
-        print("no mount"); sys.exit()
-    if library.mount(b"small", directory.encode(), b"tmpfs", 0, b"size=2m"):
-        print("no mount"); sys.exit()
-    path = os.path.join(directory, "test.db")
-    storage = open_storage(path)
-    state = stored = 0
-    try:
-        while True:
-            state = storage.commit(Batch(state, {RECORDS: {encode_uint(state): b"v" * 50_000}})).state
-    except DiskFullError:
-        print("full")
-    assert storage.last_state == state > 10
-    storage.close()
-    with open_storage(path, check=True) as storage:
-        print(storage.last_state == state, list(storage.verify()))
-        storage.pack(state)
-    with open(os.path.join(directory, "filler"), "wb") as file:
-        try:
-            file.write(bytes(4 << 20))
-            file.flush()
-        except OSError:
-            pass
-    try:
-        open_storage(os.path.join(directory, "other.db")).close()
-    except DiskFullError:
-        print("full")
-"""
-
-
-@nobody
-def test_a_small_disk_that_fills_up(tmp_path):
-    said = run_child(ON_A_SMALL_DISK, tmp_path).splitlines()
-    if said == ["no mount"]:
-        pytest.skip("this machine allows no mount")
-    assert said == ["full", "True []", "full"]
-
-
-def test_after_an_input_output_failure_writes_are_refused_until_reopened(path):
-    class Failing:
-        def commit(self):
-            raise failure
-
-        def abort(self):
-            pass
-
-        def cursor(self, table):
-            return real.cursor(table)
-
-    failure = lmdb.Error("mdb_txn_commit: Input/output error")
-    failure.code = 5
-    storage = open_storage(path)
-    storage.commit(Batch(0, {RECORDS: {ONE: b"kept"}}))
-    environment = storage.engine._environment
-    real_begin = environment._begin
-    real = None
-
-    def begin(write):
-        nonlocal real
-        real = real_begin(write)
-        return Failing() if write else real
-
-    environment._begin = begin
-    with pytest.raises(StorageFailedError, match="input/output failure"):
-        storage.commit(Batch(1, {RECORDS: {ONE: b"lost"}}))
-    environment._begin = real_begin
-    real.abort()
-    with pytest.raises(StorageFailedError, match="until it is reopened"):
-        storage.commit(Batch(1, {RECORDS: {ONE: b"lost"}}))
-    assert storage.view().get(RECORDS, ONE) == b"kept"
-    storage.close()
-    with open_storage(path) as storage:
-        assert storage.commit(Batch(1, {RECORDS: {ONE: b"new"}})).state == 2
-
-
 def test_one_process_may_open_a_file_twice(path):
     with open_storage(path) as one, open_storage(path) as other, open_storage(path, read_only=True) as reader:
         one.commit(Batch(0, {RECORDS: {ONE: b"a"}}))
@@ -450,21 +248,3 @@ def test_a_damaged_structure_is_found_before_the_file_is_trusted(path):
 def test_all_spaces_have_their_number():
     assert [space.id for space in SPACES] == list(range(len(SPACES)))
     assert [int(space) for space in SPACES] == list(range(len(SPACES)))
-
-
-def test_writing_on_a_full_device_is_a_full_disk(path):
-    storage = open_storage(path)
-    full = os.open("/dev/full", os.O_RDWR)
-    links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
-    numbers = [int(os.path.basename(link)) for link in links if os.path.exists(link) and os.path.samefile(link, path)]
-    kept = [(number, os.dup(number)) for number in numbers]
-    for number in numbers:
-        os.dup2(full, number)
-    with pytest.raises(DiskFullError):
-        storage.commit(Batch(0, {RECORDS: {ONE: b"a"}}))
-    for number, copy in kept:
-        os.dup2(copy, number)
-        os.close(copy)
-    os.close(full)
-    assert storage.commit(Batch(0, {RECORDS: {ONE: b"a"}})).state == 1
-    storage.close()

@@ -34,7 +34,7 @@ def read_version(
 ) -> bytes | None: ...
 def read_versions(
     space: int,
-    sorted_keys: list[bytes],
+    keys: list[bytes],
     items: list[tuple[bytes, bytes] | None],
     fold: Callable[[int, bytes, bytes], bytes | None] | None = None,
 ) -> list[bytes | None]: ...

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
 from typing import overload
-from zlib import crc32
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel._keyparts import Taker
@@ -80,6 +80,11 @@ def _key_size(physical: bytes) -> tuple[int, int]:
     for byte in physical[start + 1 :]:
         state = state << 7 | (~byte & 0x7F)
     return start, state
+
+
+def crc32(data: bytes, start: int = 0) -> int:
+    """The checksum of `data` continued from `start`; the same as `zlib.crc32`."""
+    return zlib.crc32(data, start)
 
 
 def suffix(state: int) -> bytes:
