@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 
-from perdure.kernel import durable, keys
+from perdure.kernel import changes, keys
 from perdure.session import Connection
 from perdure.storage import spaces
 
-__all__ = ["Change", "apply_changes", "count_entries", "drop_entries", "keys_of", "pairs", "split_keys"]
+__all__ = ["apply_changes", "count_entries", "drop_entries", "keys_of", "pairs", "split_keys"]
 
 _ENTRIES = spaces.ENTRIES.id
 _FORWARD, _REVERSE = b"\0", b"\1"
@@ -23,9 +23,6 @@ _SEVERAL = 0xFF
 _KEY_LIMIT = 400
 _CUT = _KEY_LIMIT - 16
 _SIZES = [bytes([size]) for size in range(10)]
-
-Change = tuple[bytes, durable.Durable, bool]
-"""An encoded key, a member, and whether the pair is added or removed."""
 
 
 def count_entries(connection: Connection, index_oid: int) -> int:
@@ -57,71 +54,39 @@ def split_keys(value: bytes | None) -> list[bytes]:
 def keys_of(connection: Connection, index_oid: int, oids: list[int]) -> list[bytes | None]:
     """The joined keys of several members, None for those that are not in the index."""
     prefix = keys.encode_uint(index_oid) + _REVERSE
-    encode = keys.encode_uint
-    return connection.read_many(_ENTRIES, [prefix + encode(oid) for oid in oids])
+    return connection.read_many(_ENTRIES, [prefix + member for member in changes.encode_ids(oids)])
 
 
-def apply_changes(connection: Connection, index_oid: int, changes: list[Change]) -> None:
+def apply_changes(connection: Connection, index_oid: int, pending: changes.Changes) -> None:
     """Write changed pairs to the overlay: entries, holders and size. Of two changes of a pair the later counts."""
-    wanted = _by_member(connection, changes)
-    members = sorted(wanted)
-    empty = not count_entries(connection, index_oid)
-    known = [None] * len(members) if empty else keys_of(connection, index_oid, members)
+    oids, encoded, hows, _ = pending.take(connection.add)
+    if not oids:
+        return
     start = keys.encode_uint(index_oid)
-    fresh: list[tuple[int, bytes]] = []
-    grown = 0
-    for oid, before in zip(members, known, strict=True):
-        own = wanted[oid]
-        if before is None and type(own) is tuple and own[2] and len(own[0]) <= _CUT:
-            fresh.append((oid, own[0]))
-        else:
-            grown += _apply(connection, start, oid, before, [own] if isinstance(own, tuple) else own)
-    _add_fresh(connection, start, fresh)
-    if grown + len(fresh):
-        connection.overlay.count(start, grown + len(fresh))
+    known: list[bytes | None] = [None] * len(oids)
+    if count_entries(connection, index_oid):
+        known = keys_of(connection, index_oid, oids)
+    content = connection.overlay.begin_puts(_ENTRIES)
+    plain = hows.count(changes.ADD) == len(hows) and len(set(oids)) == len(oids)
+    if plain and known.count(None) == len(known) and max(map(len, encoded)) <= _CUT:
+        changes.add_pairs(start, oids, encoded, content, connection.overlay.holders, _SIZES)
+        connection.overlay.count(start, len(oids))
+        return
+    wanted: dict[int, tuple[bytes | None, dict[bytes, bool]]] = {}
+    for oid, key, before, how in zip(oids, encoded, known, hows, strict=True):
+        wanted.setdefault(oid, (before, {}))[1][key] = how != changes.REMOVE
+    grown = sum([_apply(connection, start, oid, *wanted[oid]) for oid in sorted(wanted)])
+    if grown:
+        connection.overlay.count(start, grown)
 
 
-def _by_member(connection: Connection, changes: list[Change]) -> dict[int, Change | list[Change]]:
-    """The changes of each member; a list only where there are several."""
-    wanted: dict[int, Change | list[Change]] = {}
-    for change in changes:
-        obj = change[1]
-        if durable.state_of(obj) == durable.DEAD:
-            continue
-        oid = durable.oid_of(obj) or connection.add(obj)
-        own = wanted.setdefault(oid, change)
-        if own is not change:
-            if isinstance(own, list):
-                own.append(change)
-            else:
-                wanted[oid] = [own, change]
-    return wanted
-
-
-def _add_fresh(connection: Connection, start: bytes, fresh: list[tuple[int, bytes]]) -> None:
-    """Add one pair each for members that are not in the index yet: the common case, kept short."""
-    overlay = connection.overlay
-    content, holders = overlay.begin_puts(_ENTRIES), overlay.holders
-    encode = keys.encode_uint
-    forward, reverse = start + _FORWARD, start + _REVERSE
-    for oid, encoded in fresh:
-        member = encode(oid)
-        content[forward + encoded + member] = _SIZES[len(member)]
-        content[reverse + member] = encoded
-        total = holders.get(oid, 0) + 1
-        if total:
-            holders[oid] = total
-        else:
-            del holders[oid]
-
-
-def _apply(connection: Connection, start: bytes, oid: int, before: bytes | None, changes: list[Change]) -> int:
+def _apply(connection: Connection, start: bytes, oid: int, before: bytes | None, wanted: dict[bytes, bool]) -> int:
     """Change the keys of one member; by how many its pairs grew."""
     present = split_keys(before)
     size = len(present)
     member = keys.encode_uint(oid)
     content = connection.overlay.begin_puts(_ENTRIES)
-    for encoded, _, added in changes:
+    for encoded, added in wanted.items():
         if added == (encoded in present):
             continue
         short = keys.shorten(encoded, _KEY_LIMIT)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from perdure.errors import ObjectError, QueryError
-from perdure.kernel import durable
+from perdure.kernel import changes, durable
 from perdure.query import entries
 from perdure.query.context import connection_of, current_connection, is_memo
 from perdure.query.evaluation import Evaluation
@@ -22,7 +22,7 @@ _PREFETCHED = 1024
 
 
 @register_builtin(7)
-class Index(durable.Durable):
+class Index(changes.Filing):
     """Objects by key, in key order; an object may have several keys, a key several objects.
 
     Keys are None or values of one type: int (or bool), float, str, bytes, Decimal, date, datetime, time, timedelta,
@@ -34,29 +34,21 @@ class Index(durable.Durable):
     >>> due.sort(due.select(None, date.today()))  # doctest: +SKIP
     """
 
-    _perdure_kind_ = 0
-    _perdure_changes_: list[entries.Change] | None = None
-
-    def add(self, key: Any, obj: Any, /) -> None:
-        """Add a pair; one that is there already changes nothing.
-
-        Raises `RuntimeError` for a key of another type than the index has, and for what is no memo object.
-        """
+    def _perdure_add_(self, key: Any, obj: Any) -> None:
         kind = POSITIONS.get(type(key), _UNKNOWN)
         encoded = encode_key(key)
-        if type(obj) not in _members:
-            _check_member(obj)
+        _check_member(obj)
         durable.mark_dirty(self)
         if kind and kind != self._perdure_kind_:
             self._take_kind(kind, key)
-        self._change((encoded, obj, True))
+        self._change(encoded, obj, changes.ADD)
 
     def remove(self, key: Any, obj: Any, /) -> None:
         """Remove a pair; one that is not there changes nothing."""
         encoded = encode_key(key)
         _check_member(obj)
         durable.mark_dirty(self)
-        self._change((encoded, obj, False))
+        self._change(encoded, obj, changes.REMOVE)
 
     def _take_kind(self, kind: int, key: object) -> None:
         if self._perdure_kind_:
@@ -64,14 +56,13 @@ class Index(durable.Durable):
             raise QueryError(f"the index has keys of type {known}; {shown(key)} cannot be one")
         self._perdure_kind_ = kind
 
-    def _change(self, change: entries.Change) -> None:
-        owner, other = durable.owner_of(self), durable.owner_of(change[1])
+    def _change(self, encoded: bytes, member: durable.Durable, how: int) -> None:
+        owner, other = durable.owner_of(self), durable.owner_of(member)
         if owner is not other or owner is None:
-            self._join(owner, other, change[1])
-        changes = self._perdure_changes_
-        if changes is None:
-            changes = self._perdure_changes_ = []
-        changes.append(change)
+            self._join(owner, other, member)
+        if self._perdure_changes_ is None:
+            self._perdure_changes_ = changes.Changes()
+        self._perdure_changes_.add(member, encoded, how)
         durable.mark_dirty(self)  # again: another thread may have flushed since
 
     def _join(self, owner: Any, other: Any, member: durable.Durable) -> None:
@@ -166,11 +157,8 @@ class Index(durable.Durable):
     # -- what the session calls ----------------------------------------------------------------------------
 
     def _perdure_store_(self) -> list[object]:
-        changes = self._perdure_changes_
-        if changes:
-            taken = len(changes)
-            entries.apply_changes(durable.owner_of(self), durable.oid_of(self), changes[:taken])
-            del changes[:taken]
+        if self._perdure_changes_:
+            entries.apply_changes(durable.owner_of(self), durable.oid_of(self), self._perdure_changes_)
         return [self._perdure_kind_]
 
     def _perdure_restore_(self, values: list[Any]) -> None:
@@ -190,14 +178,12 @@ class Index(durable.Durable):
 
 
 _UNKNOWN = -1
-_members: set[type] = set()
-"""Types whose objects were found to be good values."""
 
 
 def _check_member(obj: object) -> None:
     if not is_memo(obj):
         raise QueryError(f"the values of an index are memo objects, not {shown(obj)}")
-    _members.add(type(obj))
+    changes.FILEABLE.add(type(obj))
 
 
 def _range(oid: int, low: bytes | None, high: bytes | None, *, nulls: bool) -> Node:

@@ -7,57 +7,42 @@ from typing import Any, cast
 
 from perdure.errors import QueryError, ReadOnlyError
 from perdure.errors import ReferenceError as DeadReferenceError
-from perdure.kernel import durable
+from perdure.kernel import changes, durable
 from perdure.query.context import connection_of, is_memo
-from perdure.query.labels import Tag, is_type_key, known, read_key, refuse, shown, to_tag
+from perdure.query.labels import Tag, is_type_key, read_key, refuse, shown, to_tag
 from perdure.query.result import Query
 from perdure.session import Connection
 
 __all__ = ["ObjectTagManager", "tags", "tags_of"]
 
 Key = bytes | Tag
-_taggable: set[type] = {Query}
-"""Types that were found to be good targets."""
+changes.TAGGABLE.add(Query)
+_TEXTS_KEPT = 1 << 14
+_TEXT_ONLY = {str}
 _BYTES_ONLY = {bytes}
 
 
-class ObjectTagManager:
+class ObjectTagManager(changes.Tagger):
     """Changes the tags of some objects; made by `tags`.
 
     Each call of `add` or `remove` is all or nothing. Changes are part of the running transaction: queries see
     them at once, other processes after the commit.
     """
 
-    __slots__ = ("_passive", "_targets")
+    __slots__ = ()
 
-    def __init__(self, *targets: Any, passive: bool = False) -> None:
-        for target in targets:
-            if type(target) not in _taggable:
-                _check_target(target)
-        self._targets = targets
-        self._passive = passive
+    def _check(self, target: object) -> None:
+        if not is_memo(target):
+            raise QueryError(f"tags takes memo objects or object queries, not {shown(target)}")
+        changes.TAGGABLE.add(type(target))
 
-    def add(self, *tags: Any) -> None:
-        """Add tags: each argument is a tag or an iterable of tags; one that is there already changes nothing.
-
-        Raises `RuntimeError` for what is no tag, before anything is changed.
-        """
-        keys: tuple[Key, ...]
-        try:
-            keys = tuple([known[tag] for tag in tags])
-            for tag in tags:
-                if type(tag) is not str:
-                    keys = _keys(tags)
-        except (KeyError, TypeError):
-            keys = _keys(tags)
-        else:
-            if len(self._targets) == 1:
-                target = self._targets[0]
-                owner = durable.owner_of(target) if type(target) is not Query else None
-                if owner is not None and owner.writable and durable.state_of(target) != durable.DEAD:
-                    owner.tagging.change(target, keys, True, self._passive)
-                    return
+    def _add(self, tags: tuple[Any, ...]) -> None:
+        keys = _keys(tags)
         self._change(keys, add=True)
+        if {*map(type, tags)} == _TEXT_ONLY:
+            if len(changes.TEXTS) >= _TEXTS_KEPT:
+                changes.TEXTS.clear()
+            changes.TEXTS[tags] = cast("tuple[bytes, ...]", keys)
 
     def remove(self, *tags: object) -> None:
         """Remove tags, given as for `add`. A tag that is not there changes nothing."""
@@ -92,12 +77,6 @@ class ObjectTagManager:
             else:
                 found.append(target)
         return found
-
-
-def _check_target(target: object) -> None:
-    if not is_memo(target):
-        raise QueryError(f"tags takes memo objects or object queries, not {shown(target)}")
-    _taggable.add(type(target))
 
 
 def _writable(obj: durable.Durable) -> Connection:

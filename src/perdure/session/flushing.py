@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import ObjectError
-from perdure.kernel import codec, durable, keys, records
+from perdure.kernel import changes, codec, durable, keys, records
 from perdure.session.builtin import builtin_id
 from perdure.session.extensions import find_extension
 from perdure.session.objects import Objects
@@ -25,6 +25,7 @@ class Flushing(Objects):
     """The flush of a connection."""
 
     tagging: Tagging
+    tag_changes: changes.Changes
     generation = 0
     """Grows whenever what queries see may have changed."""
 
@@ -48,10 +49,10 @@ class Flushing(Objects):
         if durable.state_of(obj) == durable.DEAD:  # deleted, or its `__init__` failed: nothing to hold
             oid = durable.oid_of(obj) or self.database.new_oid()
             return codec.Reference(oid, self.catalog.class_id(type(obj)), True)
-        if owner is not None and owner is not self:
-            found = find_extension(cast("Connection", self), obj)
+        if owner is not None and owner is not self and (durable.oid_of(obj) or owner.database is not self.database):
+            found = None if owner.database is self.database else find_extension(cast("Connection", self), obj)
             if found is None:
-                raise ObjectError(f"{durable.describe(obj)} belongs to another connection")
+                raise ObjectError(f"{durable.describe(obj)} belongs to another connection; get it through this one")
             return found
         oid = durable.oid_of(obj) if owner is self else 0
         return codec.Reference(oid or self.add(obj), self.catalog.class_id(type(obj)), False)

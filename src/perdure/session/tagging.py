@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from pyroaring import BitMap
 
 from perdure.errors import CorruptRecordError
-from perdure.kernel import codec, durable, keys
+from perdure.kernel import changes, codec, durable, keys
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.overlay import posting_key, posting_prefix
 from perdure.storage import merge, spaces
@@ -32,13 +32,12 @@ Moves = dict[bytes, dict[int, bool]]
 """Tag key → object id → whether it was added or removed last."""
 
 
-Change = tuple[durable.Durable, tuple[bytes, ...], bool, bool]
-"""An object, tags, whether they are added, and whether they are passive."""
+Tags = tuple[bytes, ...]
 
 
-def _is_quiet(obj: durable.Durable) -> bool:
-    """Whether the object gets its type tag with its first regular tag only."""
-    return getattr(type(obj), "_perdure_typed_", None) is False
+def _is_quiet(cls: type) -> bool:
+    """Whether objects of the class get their type tag with their first regular tag only."""
+    return getattr(cls, "_perdure_typed_", None) is False
 
 
 def class_tag(class_id: int) -> bytes:
@@ -82,7 +81,8 @@ class Tagging:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._changes: list[Change] = []
+        self._changes = changes.Changes()
+        connection.tag_changes = self._changes
         self._instances: dict[int, list[int]] = {}
 
     # -- changes -------------------------------------------------------------------------------------------
@@ -91,7 +91,8 @@ class Tagging:
         """Add or remove tags of an object; the next flush works it in."""
         if self._connection.gate is not None:
             self._connection.gate()
-        self._changes.append((obj, tuple(tags), add, passive))
+        how = (changes.ADD_PASSIVE if passive else changes.ADD) if add else changes.REMOVE
+        self._changes.add(obj, tuple(tags), how)
 
     def instance(self, class_id: int, oid: int) -> None:
         """Give a new object its type tag."""
@@ -112,9 +113,7 @@ class Tagging:
 
     def pending_objects(self) -> list[durable.Durable]:
         """Objects with buffered tag changes; new ones among them have to be stored."""
-        return [
-            obj for obj, *_ in self._changes if durable.state_of(obj) != durable.DEAD and not durable.is_building(obj)
-        ]
+        return self._changes.pending()
 
     def flush(self) -> None:
         """Work buffered changes into the overlay."""
@@ -123,87 +122,64 @@ class Tagging:
             if oids:
                 connection.overlay.post(class_tag(class_id), oids, add=True)
         self._instances = {}
-        changes = self._take()
-        if not changes:
-            return
-        rows = self._rows(list(changes))
-        alike: dict[tuple[bytes | None, tuple[bytes, ...]], list[int]] = {}
-        moves: Moves = {}
-        for oid, own in changes.items():
-            if type(own) is tuple and own[2] and not own[3] and not _is_quiet(own[0]):
-                alike.setdefault((rows[oid], own[1]), []).append(oid)
-            else:
-                self._change_row(oid, decode_row(rows[oid]), [own] if isinstance(own, tuple) else own, moves)
-        added: dict[bytes, list[int]] = {}
-        for (before, tags), oids in alike.items():
-            for tag in self._add_alike(before, tags, oids):
-                added.setdefault(tag, []).extend(oids)
-        removed: dict[bytes, list[int]] = {}
-        for tag, moved in moves.items():
-            for oid, present in moved.items():
-                (added if present else removed).setdefault(tag, []).append(oid)
-        for tag, oids in removed.items():
-            connection.overlay.post(tag, oids, add=False)
-        for tag, oids in added.items():
-            connection.overlay.post(tag, oids, add=True)
+        oids, tags, hows, types = self._changes.take(connection.add)
+        if oids:
+            self._work_in(oids, tags, hows, any(map(_is_quiet, types)))
 
-    def _take(self) -> dict[int, Change | list[Change]]:
-        """The changes to work in now, by object id; those of objects in their `__init__` wait for its success."""
-        waiting = self._changes
-        changes = waiting[:]
-        del waiting[: len(changes)]
-        found: dict[int, Change | list[Change]] = {}
-        for change in changes:
-            obj = change[0]
-            if durable.state_of(obj) == durable.DEAD:
-                continue
-            if durable.is_building(obj):
-                waiting.append(change)
-                continue
-            oid = durable.oid_of(obj) or self._connection.add(obj)
-            own = found.setdefault(oid, change)
-            if own is not change:
-                if isinstance(own, list):
-                    own.append(change)
-                else:
-                    found[oid] = [own, change]
-        return found
-
-    def _rows(self, oids: list[int]) -> dict[int, bytes | None]:
+    def _work_in(self, oids: list[int], tags: list[Tags], hows: list[int], quiet: bool) -> None:
         connection = self._connection
-        oids.sort()
-        return dict(zip(oids, connection.read_many(_TAGS, [keys.encode_uint(oid) for oid in oids]), strict=True))
+        ids = changes.encode_ids(oids)
+        rows = connection.read_many(_TAGS, ids)
+        added: dict[bytes, list[int]] = {}
+        removed: dict[bytes, list[int]] = {}
+        if not quiet and hows.count(changes.ADD) == len(hows) and len(set(oids)) == len(oids):
+            for (before, new), (alike, keys_) in changes.group_alike(rows, tags, oids, ids).items():
+                for tag in self._add_alike(before, new, keys_):
+                    added.setdefault(tag, []).extend(alike)
+        else:
+            moves: Moves = {}
+            self._change_rows(list(zip(oids, ids, rows, tags, hows, strict=True)), moves, quiet)
+            for tag, moved in moves.items():
+                for oid, present in moved.items():
+                    (added if present else removed).setdefault(tag, []).append(oid)
+        for tag, gone in removed.items():
+            connection.overlay.post(tag, gone, add=False)
+        for tag, new_ones in added.items():
+            connection.overlay.post(tag, new_ones, add=True)
 
-    def _add_alike(self, before: bytes | None, tags: tuple[bytes, ...], oids: list[int]) -> list[bytes]:
+    def _add_alike(self, before: bytes | None, tags: Tags, ids: list[bytes]) -> list[bytes]:
         """Add tags to objects that had the same tags, worked out once for all of them; the tags new to them."""
         row = decode_row(before)
         new = [tag for tag in dict.fromkeys(tags) if tag not in row]
-        if not new:
-            return new
-        row.update(dict.fromkeys(new, False))
-        data = encode_row(row)
-        content = self._connection.overlay.begin_puts(_TAGS)
-        for oid in oids:
-            content[keys.encode_uint(oid)] = data
+        if new:
+            row.update(dict.fromkeys(new, False))
+            self._connection.overlay.begin_puts(_TAGS).update(dict.fromkeys(ids, encode_row(row)))
         return new
 
-    def _change_row(self, oid: int, row: Row, changes: list[Change], moves: Moves) -> None:
-        for obj, tags, add, passive in changes:
-            if add:
-                self._add(row, oid, tags, passive, moves)
-            else:
+    def _change_rows(
+        self, changed: list[tuple[int, bytes, bytes | None, Tags, int]], moves: Moves, quiet: bool
+    ) -> None:
+        """Any changes, in order; an object may occur more than once. `quiet`: objects may be of quiet classes."""
+        rows: dict[int, Row] = {}
+        for oid, key, before, tags, how in changed:
+            row = rows.get(oid)
+            if row is None:
+                row = rows[oid] = decode_row(before)
+            if how == changes.REMOVE:
                 self._remove(row, oid, tags, moves)
-            if _is_quiet(obj):
-                self._type_late(row, oid, type(obj), moves)
-        self._connection.overlay.put(_TAGS, keys.encode_uint(oid), encode_row(row) if row else None)
+            else:
+                self._add(row, oid, tags, how == changes.ADD_PASSIVE, moves)
+            if quiet and _is_quiet(cls := type(self._connection.objects[oid])):
+                self._type_late(row, oid, cls, moves)
+            self._connection.overlay.put(_TAGS, key, encode_row(row) if row else None)
 
-    def _add(self, row: Row, oid: int, tags: tuple[bytes, ...], passive: bool, moves: Moves) -> None:
+    def _add(self, row: Row, oid: int, tags: Tags, passive: bool, moves: Moves) -> None:
         for tag in tags:
             if tag not in row:
                 row[tag] = passive
                 moves.setdefault(tag, {})[oid] = True
 
-    def _remove(self, row: Row, oid: int, tags: tuple[bytes, ...], moves: Moves) -> None:
+    def _remove(self, row: Row, oid: int, tags: Tags, moves: Moves) -> None:
         for tag in tags:
             passive = row.pop(tag, None)
             if passive is not None:
