@@ -75,6 +75,7 @@ from perdure.query import (
 from perdure.query import (
     Query as QueryObject,
 )
+from perdure.session import locate_builtins as _locate_builtins
 from perdure.workspace import (
     AtomicManager,
     PrefixMetaData,
@@ -187,3 +188,6 @@ __all__ = [
     "wait",
     "weak_proxy",
 ]
+
+_locate_builtins("perdure.zodb.BTrees.OOBTree", 16, 18, 20, 21)
+_locate_builtins("perdure.zodb.BTrees.LOBTree", 17, 19, 22, 23)

@@ -40,7 +40,6 @@ def verify(path: Path) -> None:
 
 def _problems(file: Path) -> Sequence[object]:
     from perdure.session import Database
-    from perdure.zodb.BTrees import LOBTree, OOBTree  # noqa: F401 - that their records can be read
 
     try:
         database = Database.open(file, create=False, read_only=True, check=True)

@@ -1,6 +1,6 @@
 """Databases and connections: objects as of a state, pending changes, savepoints, commit."""
 
-from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id, register_builtin
+from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id, locate_builtins, register_builtin
 from perdure.session.catalog import Catalog, ClassEntry, Shape
 from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
 from perdure.session.connection import Connection, Savepoint
@@ -30,6 +30,7 @@ __all__ = [
     "find_extension",
     "get_root",
     "identity_of",
+    "locate_builtins",
     "read_extension",
     "register_builtin",
     "register_class",

@@ -7,6 +7,7 @@ A built-in type has one shape, whose id is the class id; it stores a record of i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from perdure.kernel import durable
@@ -14,12 +15,13 @@ from perdure.kernel import durable
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["FIRST_FREE_ID", "BuiltinType", "builtin_class", "builtin_id", "register_builtin"]
+__all__ = ["FIRST_FREE_ID", "BuiltinType", "builtin_class", "builtin_id", "locate_builtins", "register_builtin"]
 
 FIRST_FREE_ID = 64
 """Class and shape ids below this are built-in; databases give out ids from here on."""
 
 _by_id: dict[int, type[durable.Durable]] = {}
+_modules: dict[int, str] = {}
 _T = TypeVar("_T", bound="type[durable.Durable]")
 
 
@@ -64,6 +66,13 @@ def builtin_id(cls: type) -> int:
     return cast(int, cls.__dict__.get("_perdure_builtin_", 0))
 
 
+def locate_builtins(module: str, *class_ids: int) -> None:
+    """Say which module registers these built-in types; it is imported when one of them is first met in a database."""
+    _modules.update(dict.fromkeys(class_ids, module))
+
+
 def builtin_class(class_id: int) -> type[durable.Durable] | None:
     """The built-in type of `class_id`, or None."""
+    if class_id not in _by_id and class_id in _modules:
+        import_module(_modules[class_id])
     return _by_id.get(class_id)
