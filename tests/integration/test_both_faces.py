@@ -149,9 +149,8 @@ def test_both_faces_leave_a_database_without_problems(bank: Path) -> None:
         db.close()
         """,
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "perdure.cli", "verify", "bank.db0"], cwd=bank, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "perdure.cli", "verify", "bank.db0"]
+    done = subprocess.run(command, cwd=bank, capture_output=True, text=True, check=False)
     assert done.stdout == "bank.db0: no problems\n"
 
 

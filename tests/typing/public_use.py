@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import assert_type
+from typing import Any, assert_type
 
 import perdure as db0
 
@@ -44,6 +44,8 @@ def refused() -> None:
     """What a checker finds wrong."""
     Person(1)  # type: ignore[arg-type]
     Person("Ada").nickname  # type: ignore[attr-defined]
+    query = db0.find(Person)
+    query["name"]  # type: ignore[call-overload]
     db0.uuid()  # type: ignore[call-arg]
     db0.commit(prefix=1)  # type: ignore[call-arg]
 
@@ -52,7 +54,10 @@ def identity(board: Board) -> Person:
     """`uuid` and `fetch`."""
     identifier = db0.uuid(board.people["ada"])
     assert_type(identifier, str)
-    person: Person = db0.fetch(identifier, Person)
+    person = db0.fetch(identifier, Person)
+    assert_type(person, Person)
+    assert_type(db0.fetch(Board), Board)
+    assert_type(db0.find_singleton(Board), Board | None)
     assert_type(db0.exists(identifier), bool)
     return person
 
@@ -62,8 +67,8 @@ def queries(board: Board, person: Person) -> list[Person]:
     db0.tags(person).add("pioneer", db0.as_tag(board))
     query = db0.find(Person, ["pioneer", "author"], db0.no("unknown"))
     assert_type(len(query), int)
-    top: db0.QueryObject = query[:10]
-    assert len(top) <= 10
+    assert_type(query[:10], db0.QueryObject)
+    assert_type(query[0, -1], tuple[Any, ...])
     board.by_birth.add(date(1815, 12, 10), person)
     found = board.by_birth.sort(db0.find(query, board.by_birth.select(None, date(1900, 1, 1))), desc=True)
     return list(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from perdure.errors import PerdureError, ReferenceError, WorkspaceError
 from perdure.kernel import durable
@@ -16,6 +16,17 @@ from perdure.session import Connection
 __all__ = ["exists", "fetch", "fetch_from", "find_singleton", "is_memo", "is_singleton"]
 
 
+_T = TypeVar("_T")
+
+
+@overload
+def fetch(identifier: str, expected_type: type[MemoBase], prefix: str | None = None) -> Any: ...
+@overload
+def fetch(identifier: str, expected_type: type[_T], prefix: str | None = None) -> _T: ...
+@overload
+def fetch(identifier: type[_T], expected_type: str | None = None, prefix: str | None = None) -> _T: ...
+@overload
+def fetch(identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any: ...
 def fetch(identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
     """The object of a uuid, or the instance of a singleton class (in `prefix`, by default the class's or the current).
 
@@ -67,9 +78,10 @@ def exists_in(connection_at: Any, identifier: Any, expected_type: Any = None, pr
     return True
 
 
-def find_singleton(cls: type, prefix: str | None = None) -> Any:
+def find_singleton(cls: type[_T], prefix: str | None = None) -> _T | None:
     """The instance of a singleton class, or None."""
-    return _find_singleton(None, cls, prefix)
+    found: _T | None = _find_singleton(None, cls, prefix)
+    return found
 
 
 def _find_singleton(connection_at: Any, cls: type, prefix: str | None) -> Any:

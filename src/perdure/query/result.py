@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from operator import index
-from typing import Any, SupportsIndex, cast
+from typing import Any, SupportsIndex, cast, overload
 
 from perdure.errors import ObjectError, QueryError
 from perdure.kernel import durable
@@ -74,6 +74,10 @@ class Query:
         oid = durable.oid_of(obj)
         return bool(oid) and evaluation.plan(self._node).contains(oid)
 
+    @overload
+    def __getitem__(self, position: slice) -> Query: ...
+    @overload
+    def __getitem__(self, position: tuple[SupportsIndex, ...]) -> tuple[Any, ...]: ...
     def __getitem__(self, position: Any) -> Any:
         """A slice gives a query, a tuple of positions the objects at these positions."""
         if isinstance(position, slice):
