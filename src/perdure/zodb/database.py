@@ -14,6 +14,7 @@ from typing import Any
 import transaction
 
 from perdure.errors import ConflictError
+from perdure.model import scope
 from perdure.session import Database, set_root
 from perdure.session.roots import root_oid
 from perdure.zodb.jar import Connection
@@ -77,6 +78,7 @@ class DB:
             raise
         self.databases[database_name] = self
         _opened.add(self)
+        scope.elsewhere(1)
 
     def _find_root(self) -> int | None:
         session = self._database.connect()
@@ -223,6 +225,7 @@ class DB:
             if self.databases.get(self.database_name) is self:
                 del self.databases[self.database_name]
             self._database.close()
+            scope.elsewhere(-1)
 
     def _check_open(self) -> None:
         if self._closed:

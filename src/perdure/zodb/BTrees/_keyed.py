@@ -20,7 +20,7 @@ from perdure.zodb.persistent import Persistent
 __all__ = ["Keyed"]
 
 _ENTRY_BYTES = 220  # rough cost of a hot entry besides its values
-_READS_FOR_MORE = 16  # once one entry in so many was read singly, more than one is read at a time
+_MISSES_FOR_MORE = 16  # once one entry in so many was read singly, more than one is read at a time
 _READ_AT_ONCE = 64
 
 
@@ -75,12 +75,12 @@ class Keyed(KeyedMethods):
             return found
 
     def _perdure_fetch_(self, key: Any) -> Any:
-        self._perdure_last_ = reads = self._perdure_last_ + 1
+        self._perdure_misses_ = misses = self._perdure_misses_ + 1
         try:
-            if reads * _READS_FOR_MORE > self._perdure_count_ and not self._perdure_pending_:
-                found = self._perdure_fetch_more_(key)
-                if found is not ABSENT:
-                    return found
+            if misses * _MISSES_FOR_MORE > self._perdure_count_:
+                self._perdure_fetch_more_(key)
+                if self._perdure_complete_ or key in self._perdure_hot_:
+                    return self._perdure_hot_.get(key, ABSENT)
             entry = _entries.read_entry(self, key)
         except TypeError:  # no key that could be in a tree
             return ABSENT
@@ -90,29 +90,28 @@ class Keyed(KeyedMethods):
         self._perdure_charge_(_ENTRY_BYTES + 3 * entry.size)
         return entry.value
 
-    def _perdure_fetch_more_(self, key: Any) -> Any:
-        """Read all entries, or, where these take too much memory, the next ones from a key on; the value of the key."""
-        if self._perdure_count_ * _ENTRY_BYTES < durable.owner_of(self).budget // 2:
-            return self._perdure_read_all_().get(key, ABSENT)
+    def _perdure_fetch_more_(self, key: Any) -> None:
+        """Read all entries, or, where these take too much memory, the next ones from a key on."""
+        if self._perdure_fits_():
+            self._perdure_read_all_()
+            return
         size = 0
-        entries = self._perdure_hot_
+        hot, pending = self._perdure_hot_, self._perdure_pending_ or {}
         for entry in islice(_entries.scan_entries(self, Between(low=(key,))), _READ_AT_ONCE):
-            if entry.key not in entries:
+            if entry.key not in hot and entry.key not in pending:
                 self._perdure_keep_(entry.key, entry.value)
                 size += _ENTRY_BYTES + 3 * entry.size
-        found = entries.get(key, ABSENT)
         self._perdure_charge_(size)
-        return found
 
-    def _perdure_read_all_(self) -> dict[Any, Any]:
+    def _perdure_read_all_(self) -> None:
         found: dict[Any, Any] = {}
         size = 0
         for entry in _entries.scan_entries(self):
             found[entry.key] = entry.value
             size += _ENTRY_BYTES + 3 * entry.size
-        self._perdure_swap_(found, True)
+        self._perdure_order_ = None
+        self._perdure_complete_with_(found)
         self._perdure_charge_(size - self._perdure_weight_)
-        return found
 
     def clear(self) -> None:
         """Remove everything."""
@@ -131,9 +130,9 @@ class Keyed(KeyedMethods):
         """The keys in order when all entries are in memory, or fit into it; else None, and no change is pending."""
         if self._perdure_all_() is None:
             with guard(self):
-                if self._perdure_pending_:
-                    self._perdure_spill_()
                 if self._perdure_whole_() is None:
+                    if self._perdure_pending_:
+                        self._perdure_spill_()
                     return None
         order = self._perdure_order_
         if order is None:
@@ -262,7 +261,7 @@ class Keyed(KeyedMethods):
         connection = durable.owner_of(self)
         self._perdure_special_ = False
         self._perdure_weight_ = 0
-        self._perdure_last_ = 0  # entries read singly
+        self._perdure_misses_ = 0
         self._perdure_empty_({}, connection.counter(keys.encode_uint(durable.oid_of(self))))
 
     # -- as persistent objects ---------------------------------------------------------------------------------

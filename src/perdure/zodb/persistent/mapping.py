@@ -44,7 +44,8 @@ class PersistentMapping(Persistent, UserDict[Any, Any]):
 
     def pop(self, key: Hashable, *default: Any) -> Any:
         """Remove a key and give its value, or `default` when it is not there."""
-        durable.mark_dirty(self)
+        if key in self.data:
+            durable.mark_dirty(self)
         return self.data.pop(key, *default)
 
     def popitem(self) -> tuple[Any, Any]:
