@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from perdure.collections.keying import HeldKey, entry_key, hot_key, original_key
 from perdure.errors import CorruptRecordError
 from perdure.kernel import codec, durable, keys, mapping, records
+from perdure.kernel import entries as kernel_entries
 from perdure.session import Weak
 from perdure.session.extensions import read_extension
 from perdure.storage import spaces
@@ -92,7 +93,7 @@ def pages(
 ) -> Iterator[tuple[int, list[bytes]]]:
     """Numbers and mentions of the order pages."""
     for key, data in connection.scan(_ENTRIES, prefix + _PAGE, prefix + _END, reverse=reverse):
-        yield keys.decode_uint(key, len(prefix) + 1)[0], mapping.read_mentions(data)
+        yield keys.decode_uint(key, len(prefix) + 1)[0], kernel_entries.read_mentions(data)
 
 
 def last_number(connection: Connection, prefix: bytes) -> int:
@@ -122,8 +123,8 @@ def read_all(collection: KeyedMethods) -> tuple[dict[Any, Any], int]:
         return entry.number, hot, entry.value
 
     extend = partial(read_extension, connection)
-    found = mapping.collect_entries(scan(), len(prefix) + 1, ordered, extend, other)
-    return (mapping.order_entries(found, pages(connection, prefix)) if ordered else found), size
+    found = kernel_entries.collect_entries(scan(), len(prefix) + 1, ordered, extend, other)
+    return (kernel_entries.order_entries(found, pages(connection, prefix)) if ordered else found), size
 
 
 # -- writing -------------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def write_entries(collection: KeyedMethods, pending: dict[Any, int] | None, entr
     if ordered and collection._perdure_last_ < 0:
         collection._perdure_last_ = last_number(connection, prefix)
     last = max(collection._perdure_last_, 0)
-    encoder = mapping.EntryEncoder(prefix + _ENTRY, ordered, last, randrange(1, STEP), connection.refer)
+    encoder = kernel_entries.EntryEncoder(prefix + _ENTRY, ordered, last, randrange(1, STEP), connection.refer)
     others = _Others(connection, collection, encoder)
     stored = encoder.stored_keys(pending or {}, others.key_of)
     found = connection.read_many(_ENTRIES, stored) if stored else []
@@ -166,7 +167,7 @@ def write_entries(collection: KeyedMethods, pending: dict[Any, int] | None, entr
 class _Others:
     """The entries of a flush that the encoder leaves: odd keys, and keys that were put first in another form."""
 
-    def __init__(self, connection: Connection, collection: KeyedMethods, encoder: mapping.EntryEncoder) -> None:
+    def __init__(self, connection: Connection, collection: KeyedMethods, encoder: kernel_entries.EntryEncoder) -> None:
         self.connection = connection
         self.encoder = encoder
         self.ordered = collection._perdure_ordered_
@@ -218,7 +219,7 @@ def sweep_mentions(connection: Connection, prefix: bytes, count: int) -> None:
         kept += len(live)
         if len(live) < len(mentions):
             place = prefix + _PAGE + keys.encode_uint(number)
-            changed[place] = mapping.write_mentions(live) if live else None
+            changed[place] = kernel_entries.write_mentions(live) if live else None
     connection.overlay.begin_puts(_ENTRIES).update(changed)
     connection.overlay.count(prefix + _PAGE, kept - mentioned)
 
