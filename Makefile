@@ -26,7 +26,6 @@ lint: $(STAMP)
 # HTML of docs/ and of the docstrings; a warning is an error
 DOCS := build/docs
 docs: $(STAMP)
-	$(BIN)/python -c "import sphinx, myst_parser, furo" 2>/dev/null || $(BIN)/python -m pip install -q --no-build-isolation -e ".[docs]"
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs $(DOCS)
 	@echo "$(DOCS)/index.html"
 
