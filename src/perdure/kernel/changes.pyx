@@ -60,13 +60,13 @@ cdef class Changes:
         self.values.clear()
         self.hows.clear()
 
-    def pending(self):
-        """The objects of the changes that the next `take` will give."""
+    def unidentified(self):
+        """The objects without an id among those that the next `take` will give."""
         cdef list found = []
         cdef Durable obj
         for item in list(self.objects):
             obj = <Durable>item
-            if obj.state != _DEAD and not obj.building:
+            if obj.oid == 0 and obj.state != _DEAD and not obj.building:
                 found.append(obj)
         return found
 

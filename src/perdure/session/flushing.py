@@ -63,7 +63,7 @@ class Flushing(Objects):
             if not (self.created or self.dirty or self.tagging.has_changes()):
                 return
             self.generation += 1
-            for obj in self.tagging.pending_objects():
+            for obj in self.tagging.new_objects():
                 self.add(obj)
             while self.created or self.dirty:
                 fresh = self.take_created()
@@ -131,11 +131,7 @@ class Flushing(Objects):
             durable.stored(obj, _size(obj, data), bool(references))
             return
         self.overlay.put(_RECORDS, key, data)
-        for reference in references:
-            if not reference.weak:
-                self.lifetime.hold(reference.oid)
-        if before is not None:
-            self.lifetime.release_references(before)
+        self.lifetime.exchange_references(before, references)
         self.overlay.touched.add(oid)
         self._learn_type(type(obj))
         durable.stored(obj, _size(obj, data), bool(references))

@@ -111,9 +111,9 @@ class Tagging:
         self._changes.clear()
         self._instances = {}
 
-    def pending_objects(self) -> list[durable.Durable]:
-        """Objects with buffered tag changes; new ones among them have to be stored."""
-        return self._changes.pending()
+    def new_objects(self) -> list[durable.Durable]:
+        """Objects with buffered tag changes that have no id yet and have to be stored."""
+        return self._changes.unidentified()
 
     def flush(self) -> None:
         """Work buffered changes into the overlay."""

@@ -38,12 +38,12 @@ class Changes:
         """Forget all changes."""
         self._items.clear()
 
-    def pending(self) -> list[Durable]:
-        """The objects of the changes that the next `take` will give."""
+    def unidentified(self) -> list[Durable]:
+        """The objects without an id among those that the next `take` will give."""
         return [
             obj
             for obj, _, _ in list(self._items)
-            if durable.state_of(obj) != durable.DEAD and not durable.is_building(obj)
+            if not durable.oid_of(obj) and durable.state_of(obj) != durable.DEAD and not durable.is_building(obj)
         ]
 
     def take(self, adopt: Callable[[Any], int]) -> tuple[list[int], list[Any], list[int], set[type]]:
