@@ -8,6 +8,7 @@ that only it held.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from perdure.kernel import codec, durable, keys, records
@@ -63,6 +64,17 @@ class Lifetime:
         for reference in codec.list_references(data):
             if not reference.weak:
                 self.release(reference.oid)
+
+    def exchange_references(self, before: bytes | None, after: list[codec.Reference]) -> None:
+        """Count the references that a record has now instead of those before; what is in both changes nothing."""
+        change = Counter(reference.oid for reference in after if not reference.weak)
+        if before is not None:
+            change.subtract(reference.oid for reference in codec.list_references(before) if not reference.weak)
+        for oid, number in change.items():
+            if number > 0:
+                self._connection.overlay.hold(oid, number)
+            for _ in range(-number):
+                self.release(oid)
 
     def holders(self, oid: int) -> int:
         """How many references and regular tags hold the object, pending changes included."""
