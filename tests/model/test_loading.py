@@ -175,7 +175,7 @@ def test_durable_tuples_hash_as_pythons_and_objects_by_identity() -> None:
     assert len({db0.hash(item) for item in others}) == len(others)
 
 
-@pytest.mark.parametrize("value", [[], {}, set(), object(), db0.list, [1]], ids=repr)
+@pytest.mark.parametrize("value", [[], {}, set(), object(), db0.list, [1]], ids=lambda value: type(value).__name__)
 def test_other_values_have_no_hash(value: object) -> None:
     with pytest.raises(TypeError):
         db0.hash(value)

@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -76,7 +77,7 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize("value", SAME, ids=repr)
+@pytest.mark.parametrize("value", SAME, ids=lambda value: re.sub(" (at 0x|from ).*", ">", repr(value)))
 def test_a_value_comes_back_equal_and_of_its_type(root: Path, value: object) -> None:
     Root(None).value = value
     assert type(Root().value) is type(value) and Root().value == value
