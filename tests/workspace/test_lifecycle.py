@@ -10,7 +10,7 @@ import pytest
 
 import perdure as db0
 from perdure.kernel import durable
-from perdure.workspace.workspace import NOWHERE
+from perdure.model import scope
 
 from .conftest import Process, reopen
 from .things import Node, Root
@@ -81,7 +81,7 @@ CALLS: list[Callable[[], Any]] = [
 
 @pytest.mark.parametrize("call", CALLS)
 def test_every_call_before_init_and_after_close_raises(tmp_path: Path, call: Callable[[], Any]) -> None:
-    durable.set_ambient(NOWHERE)
+    scope.set_current(None)
     for _ in range(2):
         with pytest.raises(RuntimeError, match="not initialized"):
             call()

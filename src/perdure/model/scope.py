@@ -5,13 +5,25 @@ The workspace stands above the model, so it installs itself here; without one, e
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.session import Connection
 
-__all__ = ["Scope", "beside", "connection_of", "current", "holding", "install", "name_of", "named", "require"]
+__all__ = [
+    "Scope",
+    "beside",
+    "connection_of",
+    "current",
+    "elsewhere",
+    "holding",
+    "install",
+    "name_of",
+    "named",
+    "require",
+    "set_current",
+]
 
 
 class Scope(Protocol):
@@ -33,7 +45,37 @@ class Scope(Protocol):
         """The name of the prefix that a connection belongs to."""
 
 
+class _Nowhere(durable.Owner):
+    """The owner of new objects while no prefix is current: there is no place for them."""
+
+    def __init__(self) -> None:
+        self.writable = False
+
+    def refuse_create(self, cls: type) -> NoReturn:
+        """Raise the error of the missing prefix."""
+        current()
+        raise WorkspaceError(f"there is no prefix for a new {cls.__qualname__}; open one first")
+
+
+_nowhere = _Nowhere()
+_elsewhere = 0
 _scope: Scope | None = None
+
+
+def set_current(connection: Connection | None) -> None:
+    """Make new objects belong to `connection`; for None they are refused, or belong nowhere (see `elsewhere`)."""
+    durable.set_ambient(connection or (None if _elsewhere else _nowhere))
+
+
+def elsewhere(change: int) -> None:
+    """Say that databases were opened (1) or closed (-1) other than as prefixes.
+
+    While there are any, objects made without a current prefix are not refused: they may become part of those.
+    """
+    global _elsewhere
+    _elsewhere += change
+    if not isinstance(durable.get_ambient(), Connection):
+        set_current(None)
 
 
 def install(scope: Scope | None) -> None:

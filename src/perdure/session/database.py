@@ -79,6 +79,12 @@ class Database:
             _open[real] = database
             return database
 
+    @staticmethod
+    def is_open(path: str | os.PathLike[str]) -> bool:
+        """Whether this process has the database file at `path` open."""
+        with _open_lock:
+            return os.path.realpath(path) in _open
+
     def _read_identity(self) -> int:
         view = self.storage.view()
         try:

@@ -15,7 +15,7 @@ from perdure.model.attributes import assign
 from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.prefix import OpenOptions
 from perdure.workspace.snapshot import Head, Snapshot
-from perdure.workspace.workspace import NOWHERE, Settings, Workspace
+from perdure.workspace.workspace import Settings, Workspace
 
 __all__ = [
     "close",
@@ -28,7 +28,7 @@ __all__ = [
     "workspace",
 ]
 
-durable.set_ambient(NOWHERE)
+scope.set_current(None)
 
 _workspace: Workspace | None = None
 _owner_process = 0
@@ -152,7 +152,7 @@ def _end() -> None:
         if ending.closed:
             _workspace = None
             scope.install(None)
-            durable.set_ambient(NOWHERE)
+            scope.set_current(None)
             atexit.unregister(_close_at_exit)
 
 
@@ -243,9 +243,11 @@ def get_snapshot_of(obj: Any, /) -> Snapshot | Head:
 
 
 def refresh() -> bool:
-    """Bring read-only prefixes to their newest committed state; whether any changed."""
-    changed = [one.connection.refresh() for one in workspace().list_open() if not one.writable]
-    return any(changed)
+    """Bring prefixes to their newest committed state; whether any changed.
+
+    Those with pending changes stay; they can differ only from what the other face committed in this process.
+    """
+    return any([prefix.refresh() for prefix in workspace().list_open()])
 
 
 def drop(prefix_name: str, if_exists: bool = True) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from perdure.errors import WorkspaceError
+from perdure.errors import ConflictError, DatabaseLockedError, WorkspaceError
 from perdure.kernel import durable
 from perdure.session import Connection, Database
 from perdure.workspace.background import Follower
@@ -49,13 +49,23 @@ class Prefix:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.exists():
             raise WorkspaceError(f"Prefix: {name} not found ({path})")
-        self.database = Database.open(path, name=name, **self._arguments(write))
+        self.database = self._open_database(write)
         try:
             self.connection: Connection = self.database.connect(writable=write)
         except BaseException:
             self.database.close()
             raise
         self._follower = None if write else Follower(self)
+
+    def _open_database(self, write: bool) -> Database:
+        """The database, for this process alone when it is written; shared with what has it open here already."""
+        arguments = self._arguments(write)
+        try:
+            return Database.open(self.path, name=self.name, **arguments)
+        except DatabaseLockedError:
+            if not write or not Database.is_open(self.path):
+                raise
+            return Database.open(self.path, name=self.name, **{**arguments, "exclusive": False})
 
     def _arguments(self, write: bool) -> dict[str, Any]:
         options = self.options
@@ -90,9 +100,9 @@ class Prefix:
             connection.view.release()
             self.database.close()
             try:
-                self.database = Database.open(self.path, name=self.name, **self._arguments(write=True))
+                self.database = self._open_database(write=True)
             except BaseException:
-                self.database = Database.open(self.path, name=self.name, **self._arguments(write=False))
+                self.database = self._open_database(write=False)
                 self._follower = Follower(self)
                 raise
             finally:
@@ -100,9 +110,24 @@ class Prefix:
             connection.writable = True
 
     def commit(self) -> None:
-        """Commit pending changes, if this process may write and there are any."""
-        if self.writable:
+        """Commit pending changes, if this process may write and there are any.
+
+        Raises `ConflictError` when the other face has committed a change of the same things in this process; the
+        changes here are undone then.
+        """
+        if not self.writable:
+            return
+        try:
             self.connection.commit()
+        except ConflictError:
+            self.connection.abort()
+            raise
+
+    def refresh(self) -> bool:
+        """See the newest committed state, unless changes are pending; whether it is another one."""
+        connection = self.connection
+        with connection.lock:
+            return not connection.has_changes() and connection.refresh()
 
     def finish(self) -> None:
         """Commit for the last time: what nothing stored holds is dropped, whoever has a handle of it."""

@@ -7,11 +7,10 @@ import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from perdure.engine.lock_file import LockFile
 from perdure.errors import PerdureError, WorkspaceError
-from perdure.kernel import durable
 from perdure.model import scope
 from perdure.session import Connection
 from perdure.workspace.atomic import Blocks
@@ -20,24 +19,9 @@ from perdure.workspace.files import find_prefixes, prefix_file
 from perdure.workspace.prefix import OpenOptions, Prefix
 from perdure.workspace.snapshot import Head, Snapshot
 
-__all__ = ["NOWHERE", "Settings", "Workspace"]
+__all__ = ["Settings", "Workspace"]
 
 _SMALLEST_BUDGET = 16 << 10
-
-
-class _Nowhere(durable.Owner):
-    """The owner of new objects while no prefix is current: there is no place for them."""
-
-    def __init__(self) -> None:
-        self.writable = False
-
-    def refuse_create(self, cls: type) -> NoReturn:
-        """Raise the error of the missing prefix."""
-        scope.current()
-        raise WorkspaceError(f"there is no prefix for a new {cls.__qualname__}; open one first")
-
-
-NOWHERE = _Nowhere()
 
 
 @dataclass
@@ -165,7 +149,7 @@ class Workspace:
             raise WorkspaceError(f"cannot {action} inside an active atomic block; leave it first")
 
     def _follow_current(self) -> None:
-        durable.set_ambient(self.prefixes[self._current[-1]].connection if self._current else NOWHERE)
+        scope.set_current(self.prefixes[self._current[-1]].connection if self._current else None)
 
     def _share_cache(self) -> None:
         if self.prefixes:
