@@ -26,6 +26,8 @@ import struct
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 
 from perdure.errors import StorageError
 
@@ -60,6 +62,15 @@ def _find_futex() -> tuple[int, ctypes.CDLL] | None:
 _futex = _find_futex()
 
 
+def _wake_call(bell: ctypes.c_uint32) -> Callable[[], object] | None:
+    """What wakes all that sleep on `bell`; its arguments are made once, as it runs with every commit."""
+    if _futex is None:
+        return None
+    number, library = _futex
+    arguments = (ctypes.c_long(number), ctypes.byref(bell), ctypes.c_int(_FUTEX_WAKE), ctypes.c_int(0x7FFFFFFF))
+    return partial(library.syscall, *arguments, None, None, 0)
+
+
 def _private_file() -> int:
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
@@ -86,16 +97,16 @@ class SharedMemory:
         self._map = mmap.mmap(self._descriptor, _SIZE)
         self._map[: len(_MAGIC)] = _MAGIC
         self._bell = ctypes.c_uint32.from_buffer(self._map, _BELL)
+        self._wake = _wake_call(self._bell)
         self._pins = memoryview(self._map)[_PINS:_NONCES].cast("Q")
         self._nonces = memoryview(self._map)[_NONCES:_SIZE].cast("Q")
 
     def ring(self) -> None:
         """Wake the watchers of all processes: there was a commit."""
-        # A random step, not a count: steps of two processes at once could otherwise undo each other.
-        self._bell.value = (self._bell.value + random.randrange(1, 1 << 32)) & 0xFFFFFFFF
-        if _futex is not None:
-            number, library = _futex
-            library.syscall(number, ctypes.byref(self._bell), _FUTEX_WAKE, 0x7FFFFFFF, None, None, 0)
+        # A random value, not a count: the steps of two processes at once could undo each other.
+        self._bell.value = random.getrandbits(32)
+        if self._wake is not None:
+            self._wake()
 
     def ticket(self) -> int:
         """The present value of the bell."""

@@ -100,7 +100,7 @@ class Group:
         while True:
             transaction = self._engine.begin(write=True)
             try:
-                writer = Writer(transaction, self._promises)
+                writer = Writer(transaction, self._promises, self._trimmer is not None)
                 head = writer.head.state
                 for request in requests:
                     self._one(request, writer)

@@ -22,6 +22,7 @@ Runs = list[tuple[int, int]]
 Changes = dict[int, "Runs | list[bytes]"]
 """By space: runs `(first id, count)` in order where `Space.log` is "ids", else the keys in order."""
 
+_TIME_BYTES = 8
 _USER, _DESCRIPTION, _EXTENSION, _TRANSACTION = 1, 2, 4, 8
 
 
@@ -54,10 +55,11 @@ def collect(written: Mapping[int, list[bytes]]) -> Changes:
 def encode(entry: LogEntry) -> bytes:
     """The stored form; the state is its key."""
     texts = (entry.user.encode(), entry.description.encode(), entry.extension, entry.transaction)
-    out = bytearray([sum(1 << bit for bit, text in enumerate(texts) if text)])
-    put_varint(out, entry.time)
-    for text in texts:
+    out = bytearray(1)
+    out += entry.time.to_bytes(_TIME_BYTES, "big")
+    for bit, text in enumerate(texts):
         if text:
+            out[0] |= 1 << bit
             put_bytes(out, text)
     for space, changed in sorted(entry.changes.items()):
         out.append(space)
@@ -82,7 +84,7 @@ def decode(state: int, data: bytes) -> LogEntry:
     """The entry of `state` from its stored form; CorruptRecordError if it is none."""
     reader = ByteReader(data)
     flags = reader.take(1)[0]
-    time = reader.varint()
+    time = int.from_bytes(reader.take(_TIME_BYTES), "big")
     user = reader.text() if flags & _USER else ""
     description = reader.text() if flags & _DESCRIPTION else ""
     extension = reader.sized() if flags & _EXTENSION else b""
@@ -101,7 +103,7 @@ def decode(state: int, data: bytes) -> LogEntry:
 
 def decode_time(data: bytes) -> int:
     """The time of an entry without the rest."""
-    return ByteReader(data, 1).varint()
+    return int.from_bytes(data[1 : 1 + _TIME_BYTES], "big")
 
 
 def _take_runs(reader: ByteReader, count: int) -> Runs:

@@ -57,12 +57,14 @@ class ByteReader:
     def varint(self) -> int:
         """The next unsigned number."""
         number = shift = 0
-        while True:
-            byte = self.take(1)[0]
+        for position in range(self._position, len(self._data)):
+            byte = self._data[position]
             number |= (byte & 0x7F) << shift
             if byte < 0x80:
+                self._position = position + 1
                 return number
             shift += 7
+        raise CorruptRecordError("damaged database: a number is cut short")
 
     def sized(self) -> bytes:
         """The next length and so many bytes."""

@@ -65,11 +65,13 @@ class Head:
 class Writer:
     """Writes batches one after the other into one engine write transaction.
 
+    `written` tells the trimmer (with `trims`) which keys may have older versions.
     `unfinished` while a batch is half written: if that is where it ends, the transaction must not be committed.
     """
 
-    def __init__(self, transaction: EngineTransaction, promises: PromiseReader) -> None:
+    def __init__(self, transaction: EngineTransaction, promises: PromiseReader, trims: bool = False) -> None:
         self.transaction = transaction
+        self._trims = trims
         self.head = Head.read(transaction)
         self.written: list[tuple[int, int, list[bytes]]] = []
         self.unfinished = False
@@ -173,8 +175,9 @@ class Writer:
     def _merge(self, plan: Plan, space: int, merges: Mapping[bytes, int | PostingDelta]) -> None:
         kind = SPACES[space].merge
         values = dict(plan.puts.get(space, ()))
-        if not values and not SPACES[space].versioned and {*map(type, merges.values())} == {int}:
-            values = self._add_heads(space, cast("dict[bytes, int]", merges))
+        heads = not SPACES[space].versioned and {*map(type, merges.values())} == {int}
+        if heads and values.keys().isdisjoint(merges):
+            values.update(self._add_heads(space, cast("dict[bytes, int]", merges)))
             merges = {}
         for key in sorted(merges):
             change = merges[key]
@@ -255,9 +258,10 @@ class Writer:
             pairs = sorted([*sealed, *made])
             keys = sorted([*keys, *(key for key, _ in deltas)])
         if keys:
-            last = self.transaction.last(space)
-            if last is not None and pairs[0][0] <= last[0]:
-                self.written.append((state, space, keys))
+            if self._trims:
+                last = self.transaction.last(space)
+                if last is not None and pairs[0][0] <= last[0]:
+                    self.written.append((state, space, keys))
             self.transaction.put_many(space, pairs)
         return keys
 
