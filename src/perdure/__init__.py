@@ -59,6 +59,9 @@ from perdure.model import (
     WeakProxy as MemoWeakProxy,
 )
 from perdure.model import (
+    WeakSet as weak_set,
+)
+from perdure.model import (
     hash_of as hash,
 )
 from perdure.query import (
@@ -187,6 +190,7 @@ __all__ = [
     "uuid",
     "wait",
     "weak_proxy",
+    "weak_set",
 ]
 
 _locate_builtins("perdure.zodb.BTrees.OOBTree", 16, 18, 20, 21)

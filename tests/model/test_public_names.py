@@ -14,7 +14,7 @@ NAMES = """
     get_current_prefix get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of get_state_num get_type
     getattr_as getrefcount hash index init is_enum is_enum_value is_memo is_singleton list load load_all
     materialized memo migration no open refresh set set_cache_size set_prefix snapshot tags touch tuple types
-    uuid wait weak_proxy
+    uuid wait weak_proxy weak_set
 """
 
 

@@ -21,9 +21,8 @@ def path(root: Path) -> Path:
 
 def test_memo_objects_are_stored_by_the_other_face_without_a_workspace(root: Path, path: Path) -> None:
     db0.close()
-    with zodb.DB(path) as database:
-        with database.transaction() as connection:
-            connection.root.node = Node("a", items=[1, {"k": 2}])
+    with zodb.DB(path) as database, database.transaction() as connection:
+        connection.root.node = Node("a", items=[1, {"k": 2}])
     db0.init(root, prefix="main", autocommit=False)
     assert [(node.name, list(node.items)) for node in db0.find(Node)] == [("a", [1, {"k": 2}])]
 

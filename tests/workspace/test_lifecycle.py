@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import perdure as db0
-from perdure.kernel import durable
 from perdure.model import scope
 
 from .conftest import Process, reopen

@@ -11,6 +11,7 @@ from perdure.model.memo import MemoBase, is_memo_class, memo
 from perdure.model.migrations import migration
 from perdure.model.values import Unresolved
 from perdure.model.weak import WeakProxy, expired, weak_proxy
+from perdure.model.weaksets import WeakSet
 
 __all__ = [
     "EnumType",
@@ -19,6 +20,7 @@ __all__ = [
     "MemoBase",
     "Unresolved",
     "WeakProxy",
+    "WeakSet",
     "assign",
     "delete",
     "enum",

@@ -247,7 +247,8 @@ def refresh() -> bool:
 
     Those with pending changes stay; they can differ only from what the other face committed in this process.
     """
-    return any([prefix.refresh() for prefix in workspace().list_open()])
+    changed = [prefix.refresh() for prefix in workspace().list_open()]
+    return any(changed)
 
 
 def drop(prefix_name: str, if_exists: bool = True) -> None:
