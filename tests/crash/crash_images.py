@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -27,6 +27,7 @@ from crash_tracing import build_library, record
 
 _HERE = Path(__file__).parent
 _NAME = "t.db0"
+_PART = 200
 SIDE_FILES = (f"{_NAME}-lock", f"{_NAME}-shared", f"{_NAME}.lock")
 
 
@@ -154,37 +155,71 @@ def _look_at(face: SessionFace) -> Outcome:
     return Outcome(held, model, storage.reserve("oid", 1)[0], older, problems)
 
 
+class Looking:
+    """Opens images, equal ones only once, and judges what they show; a part at a time, which keeps memory small."""
+
+    def __init__(self, judge: Judge, directory: Path, noise: bytes) -> None:
+        self.report = Report()
+        self._judge = judge
+        self._directory = directory
+        self._noise = noise
+        self._outcomes: dict[bytes, Outcome | Exception] = {}
+        self._waiting: dict[bytes, list[Image]] = {}
+
+    def add(self, image: Image) -> None:
+        """Look at an image, now or later."""
+        self.report.images += 1
+        content = _digest(image.disk)
+        if content in self._outcomes:
+            self._report(image, self._outcomes[content])
+            return
+        known = self._waiting.setdefault(content, [])
+        known.append(replace(image, disk={}) if known else image)
+        if len(self._waiting) >= _PART:
+            self.finish()
+
+    def finish(self) -> None:
+        """Look at all images that wait."""
+        for (content, group), outcome in run_apart(self._look, list(self._waiting.items())):
+            self._outcomes[content] = outcome
+            self.report.different += 1
+            for image in group:
+                self._report(image, outcome)
+        self._waiting = {}
+
+    def _look(self, item: tuple[bytes, list[Image]]) -> Outcome | Exception:
+        image = item[1][0]
+        return look(image.disk, self._directory / str(os.getpid()), self._noise[: image.index % 3 * 20_000])
+
+    def _report(self, image: Image, outcome: Outcome | Exception) -> None:
+        where = f"after event {image.index}, with {image.label}"
+        if isinstance(outcome, Exception):
+            self.report.failures.append(f"{where}: {type(outcome).__name__}: {outcome}")
+        else:
+            self.report.failures += [f"{where}: {fault}" for fault in self._judge.faults(image.index, outcome)]
+
+
 def check(events: list[Event], seed: int, effort: Effort) -> Report:
     """Build and judge all images of a trace."""
-    report, judge, random = Report(), Judge(events), Random(seed)
-    uses: dict[bytes, list[Image]] = {}
-    for image in images(events, random, effort):
-        report.images += 1
-        content = hashlib.sha256(repr(sorted(image.disk.items())).encode()).digest()
-        uses.setdefault(content, []).append(image)
-    report.different = len(uses)
-    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
-        noise = random.randbytes(40_000)
+    random = Random(seed)
+    with tempfile.TemporaryDirectory(dir=_scratch()) as directory:
+        looking = Looking(Judge(events), Path(directory), random.randbytes(40_000))
+        for image in images(events, random, effort):
+            looking.add(image)
+        looking.finish()
+    return looking.report
 
-        def look_apart(images: list[Image]) -> Outcome | Exception:
-            return look(images[0].disk, Path(scratch) / str(os.getpid()), noise[: images[0].index % 3 * 20_000])
 
-        for group, outcome in run_apart(look_apart, list(uses.values())):
-            for image in group:
-                report.failures += _judged(judge, image, outcome)
-    return report
+def _digest(disk: Disk) -> bytes:
+    found = hashlib.sha256()
+    for name, content in sorted(disk.items()):
+        found.update(b"%s %d " % (name.encode(), len(content)) + content)
+    return found.digest()
 
 
 def _scratch() -> str | None:
     """A file system in memory, where there is one: what is looked at need not be durable."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
-def _judged(judge: Judge, image: Image, outcome: Outcome | Exception) -> list[str]:
-    where = f"after event {image.index}, with {image.label}"
-    if isinstance(outcome, Exception):
-        return [f"{where}: {type(outcome).__name__}: {outcome}"]
-    return [f"{where}: {fault}" for fault in judge.faults(image.index, outcome)]
 
 
 def trace(directory: Path, seed: int, count: int) -> list[Event]:
