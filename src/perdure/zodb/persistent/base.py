@@ -23,7 +23,14 @@ _STICKY_MARK = "_X__perdure_sticky"
 _ALWAYS_THERE = frozenset({"__class__", "__del__", "__dict__", "__of__", "__setstate__", "__call__", "__repr__"})
 
 
-class Persistent(durable.Durable):
+class _WithDict(durable.Durable):
+    """Has the real `__dict__`, which the kernel's pure twin looks for among the bases."""
+
+
+_WithDict._perdure_abstract_ = _WithDict  # type: ignore[attr-defined]
+
+
+class Persistent(_WithDict):
     """Base of classes whose instances live in a database.
 
     An instance is stored by the commit after it became reachable from the root; it is loaded when it is first used.
