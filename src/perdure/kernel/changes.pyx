@@ -5,9 +5,11 @@ A buffer keeps its changes in plain lists, which the garbage collector passes ov
 lock: an append happens in one step, and a flush takes what is there from the front.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
 from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, ensure_writable
 from perdure.kernel.keys cimport encode_after
@@ -161,7 +163,7 @@ def add_pairs(bytes start, list oids, list encoded, dict content, dict holders, 
     cdef object total
     for index in range(len(oids)):
         member = <bytes>members[index]
-        content[forward + <bytes>encoded[index] + member] = sizes[len(member)]
+        content[joined(forward, encoded[index], member)] = sizes[PyBytes_GET_SIZE(member)]
     for index in range(len(oids)):
         content[reverse + <bytes>members[index]] = encoded[index]
         oid = oids[index]
@@ -171,6 +173,16 @@ def add_pairs(bytes start, list oids, list encoded, dict content, dict holders, 
             holders[oid] = total
         else:
             del holders[oid]
+
+
+cdef bytes joined(bytes first, bytes second, bytes third):
+    cdef Py_ssize_t one = PyBytes_GET_SIZE(first), two = PyBytes_GET_SIZE(second), three = PyBytes_GET_SIZE(third)
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, one + two + three)
+    cdef char* data = PyBytes_AS_STRING(out)
+    memcpy(data, PyBytes_AS_STRING(first), one)
+    memcpy(data + one, PyBytes_AS_STRING(second), two)
+    memcpy(data + one + two, PyBytes_AS_STRING(third), three)
+    return out
 
 
 cdef class Tagger:

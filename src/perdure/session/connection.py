@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import ConflictError, ObjectError
-from perdure.kernel import durable, keys
+from perdure.kernel import changes, durable, keys
 from perdure.session.flushing import Flushing
 from perdure.session.lifetime import Lifetime
 from perdure.session.overlay import Overlay
@@ -164,9 +164,9 @@ class Connection(Flushing):
     def _required(self) -> dict[int, set[bytes]]:
         """Objects that got a reference or a tag: they must not have been deleted by another commit."""
         created = self.overlay.created
-        changes = self.overlay.holders.items()
-        held = {keys.encode_uint(oid) for oid, change in changes if change > 0 and oid not in created}
-        held.update(key for key, row in self.overlay.puts.get(_TAGS, {}).items() if row is not None)
+        holders = self.overlay.holders.items()
+        held = set(changes.encode_ids([oid for oid, change in holders if change > 0 and oid not in created]))
+        held.update([key for key, row in self.overlay.puts.get(_TAGS, {}).items() if row is not None])
         return {_RECORDS: held} if held else {}
 
     def finish_batch(self, committed: Committed, taken: dict[bytes, bytes]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pyroaring import BitMap
 
-from perdure.kernel import durable, keys
+from perdure.kernel import changes, durable, keys
 from perdure.storage import Batch, PostingDelta, merge, spaces
 
 __all__ = ["TAG_LIMIT", "Overlay", "by_chunk", "posting_key", "posting_prefix"]
@@ -156,15 +156,14 @@ class Overlay:
         if self.holders:
             # A new object has no counter yet: its value is known, and writing it needs no reading.
             created = self.created
+            older = self.holders
             known: dict[bytes, bytes | None] = {}
-            changes: dict[bytes, Merge] = {}
-            for oid, change in self.holders.items():
-                if oid in created:
-                    known[keys.encode_uint(oid)] = merge.counter_bytes(change)
-                else:
-                    changes[keys.encode_uint(oid)] = change
+            if created:
+                older = {oid: change for oid, change in older.items() if oid not in created}
+                fresh = [(oid, change) for oid, change in self.holders.items() if oid in created]
+                known = {keys.encode_uint(oid): merge.counter_bytes(change) for oid, change in fresh}
             batch.puts = {**self.puts, spaces.REFCOUNTS.id: known}
-            merges[spaces.REFCOUNTS.id] = changes
+            merges[spaces.REFCOUNTS.id] = dict(zip(changes.encode_ids(list(older)), older.values(), strict=True))
         if self.counters:
             merges[spaces.COUNTERS.id] = {key: change for key, change in self.counters.items() if change}
         if self.postings:
