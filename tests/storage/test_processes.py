@@ -393,3 +393,27 @@ def test_a_shared_file_that_cannot_be_written_does_not_keep_readers_out(path, mo
     with open_storage(path, read_only=True) as storage:
         assert storage.view().get(RECORDS, ONE) == b"x"
         assert storage.watch(1, timeout=0.01) == 1
+
+
+def test_checking_is_not_disturbed_by_a_busy_writer(path):
+    code = (
+        OPEN
+        + """
+    import random
+    state = storage.last_state
+    say("started")
+    while True:
+        puts = {encode_uint(random.randrange(3000)): random.randbytes(random.randrange(400)) for _ in range(50)}
+        state = storage.commit(Batch(state, {RECORDS: puts}, {COUNTERS: {ONE: 1}})).state
+        if state % 50 == 0:
+            storage.pack(state - 10)
+    """
+    )
+    with open_storage(path) as storage:
+        storage.commit(Batch(0, {RECORDS: {encode_uint(number): b"x" * 100 for number in range(3000)}}))
+    with Child(code, path) as child:
+        assert child.hear() == "started"
+        for _ in range(5):
+            with open_storage(path, check=True) as storage:
+                assert list(storage.verify()) == []
+        assert child.process.poll() is None

@@ -18,7 +18,7 @@ from . import lmdb_file
 from .lmdb_environment import attach
 from .lmdb_errors import translate
 from .lmdb_transaction import LmdbTransaction
-from .protocol import Capabilities
+from .protocol import Capabilities, TransactionClosed
 from .shared_memory import SharedMemory
 
 __all__ = ["LmdbEngine"]
@@ -102,7 +102,16 @@ class LmdbEngine:
 
     def structure_findings(self) -> list[str]:
         """What is wrong with the structure of the file; empty for a sound one."""
-        return lmdb_file.structure_findings(self.path)
+        while True:
+            transaction = self.begin()  # keeps the pages of its moment from being written again
+            try:
+                findings = lmdb_file.structure_findings(self.path)
+                transaction.last(0)
+                return findings
+            except TransactionClosed:
+                continue
+            finally:
+                transaction.abort()
 
     def copy(self, target: str) -> None:
         """Write a compact copy of the newest committed state to the new file `target`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import struct
-import time
 from collections.abc import Callable, Iterable
 
 from lmdb import verify as lmdb_verify
@@ -26,6 +25,7 @@ __all__ = [
     "missing_spaces",
     "network_filesystem",
     "structure_findings",
+    "summary",
     "sync_directory",
 ]
 
@@ -33,8 +33,7 @@ _MAGIC = struct.pack("=I", 0xBEEFC0DE)
 _walk: Callable[..., list[object]] = lmdb_verify.verify
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _BIRTH_BYTES = 2 * 65536  # both meta pages, of the largest size
-_QUIET_TRIES = 50
-_QUIET_SECONDS = 0.05
+_QUIET_TRIES = 3
 _NETWORK_TYPES = {
     "9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4",
     "ocfs2", "orangefs", "smb2", "smb3", "smbfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs",
@@ -140,31 +139,35 @@ def _expected_end(metas: bytes) -> int | None:
 def structure_findings(path: str) -> list[str]:
     """What the offline verifier finds wrong in the file, without LMDB opening any of it.
 
-    If another process commits meanwhile the walk is made again, because it means something for one moment
-    only.
+    It holds for a file at rest, or one of which a read transaction keeps the pages.
     """
-    findings: list[str] = []
+    try:
+        return [str(finding) for finding in _walk(path, subdir=False)]
+    except lmdb_verify.VerifyError as error:
+        return [str(error)]
+    except Exception as error:
+        # The walker reads fields of damaged pages; whatever it trips over is a finding.
+        return [f"the structure cannot be read: {error!r}"]
+
+
+def check_structure(path: str) -> bool:
+    """CorruptRecordError if the verifier finds anything wrong in a file at rest.
+
+    False if it found something, but other processes kept writing: then only a look at the opened file can tell.
+    """
     for _ in range(_QUIET_TRIES):
         before = _read_metas(path)
-        try:
-            findings = [str(finding) for finding in _walk(path, subdir=False)]
-        except lmdb_verify.VerifyError as error:
-            findings = [str(error)]
-        except Exception as error:
-            # The walker reads fields of damaged pages; whatever it trips over is a finding.
-            findings = [f"the structure cannot be read: {error!r}"]
-        if not findings or _read_metas(path) == before:
-            return findings
-        time.sleep(_QUIET_SECONDS)
-    return findings
+        findings = structure_findings(path)
+        if not findings:
+            return True
+        if _read_metas(path) == before:
+            raise damaged(path, summary(findings))
+    return False
 
 
-def check_structure(path: str) -> None:
-    """CorruptRecordError if the verifier finds anything wrong."""
-    findings = structure_findings(path)
-    if findings:
-        more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
-        raise damaged(path, findings[0] + more)
+def summary(findings: list[str]) -> str:
+    """The first finding, and how many more there are."""
+    return findings[0] + (f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else "")
 
 
 def damaged(path: str, what: str) -> CorruptRecordError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from perdure.engine import MemoryEngine
 from perdure.engine.lmdb import LmdbEngine
-from perdure.engine.lmdb_file import check_structure, inspect
+from perdure.engine.lmdb_file import check_structure, damaged, inspect, summary
 from perdure.engine.lock_file import LockFile
 
 from .spaces import SPACES
@@ -53,10 +53,11 @@ def open_storage(
     flags = {name: value for name, value in (lock_flags or {}).items() if name in _LOCK_FLAGS}
     lock = None if read_only else LockFile(path, exclusive, **flags)  # type: ignore[arg-type]
     try:
-        if check and os.path.exists(path) and os.path.getsize(path):
-            check_structure(path)
+        sound = not check or not os.path.exists(path) or not os.path.getsize(path) or check_structure(path)
         engine = LmdbEngine(path, SPACES, create=create, read_only=read_only, map_bytes=map_bytes)
         try:
+            if not sound and (findings := engine.structure_findings()):
+                raise damaged(path, summary(findings))
             return VersionedStorage(engine, history=history, on_close=None if lock is None else lock.release)
         except BaseException:
             engine.close()
