@@ -60,7 +60,7 @@ class DictMachine(DurableMachine):
 
     @rule(first=st.integers(0, 40), count=st.integers(0, 80), value=values)
     def fill(self, first: int, count: int, value: Any) -> None:
-        filling = {number: value for number in range(first, first + count)}
+        filling = dict.fromkeys(range(first, first + count), value)
         self.subject.update({number: self.value(value) for number in filling})
         self.model.update(filling)
 

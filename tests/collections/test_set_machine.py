@@ -15,7 +15,8 @@ from .test_dict_machine import names
 from .things import plain
 
 groups = st.one_of(
-    st.lists(names, max_size=5), st.builds(lambda first, count: list(range(first, first + count)), *[st.integers(0, 40)] * 2)
+    st.lists(names, max_size=5),
+    st.builds(lambda first, count: list(range(first, first + count)), *[st.integers(0, 40)] * 2),
 )
 
 

@@ -10,9 +10,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_pages_and_docstrings_become_html_without_a_warning(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sphinx", "-qW", "--keep-going", "-b", "html", ROOT / "docs", tmp_path / "out"]
-    done = subprocess.run(
-        [*command, "-d", tmp_path / "doctrees"], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    places = [str(ROOT / "docs"), str(tmp_path / "out"), "-d", str(tmp_path / "doctrees")]
+    command = [sys.executable, "-m", "sphinx", "-qW", "--keep-going", "-b", "html", *places]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "perdure.init" in (tmp_path / "out" / "reference" / "memo.html").read_text()

@@ -1,7 +1,6 @@
 """Types of the compiled base type; `_pure/durable.py` has the same names."""
 
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, Protocol
 
 DEAD: int

@@ -206,11 +206,11 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
     `owner` is one set beforehand. If `__init__` raises, the instance is dead, wherever it was put.
     """
     instance: Any = cls.__new__(cls, *args, **kwargs)
-    if not isinstance(instance, cls):
+    if not issubclass(type(instance), cls):
         return instance
     struct = instance._perdure_struct_
     if struct.state != NEW or struct.owner is not None:
-        instance.__init__(*args, **kwargs)
+        type(instance).__init__(instance, *args, **kwargs)
         return instance
     struct.owner, struct.building = owner, True
     try:
