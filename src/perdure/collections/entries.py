@@ -6,7 +6,8 @@ conflict, and the number of its entries as a counter that merges. Once large, it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from perdure.collections import ordering
@@ -30,6 +31,8 @@ ABSENT = object()
 _ENTRIES = spaces.ENTRIES.id
 _INLINE, _LARGE = 0, 1
 _ENTRY_BYTES = 160  # rough cost of a hot entry besides its values
+_WINDOW_FIRST, _WINDOW_LAST = 8, 128
+_OBJECT_GUESS = 1024  # bytes of memory that an object is assumed to take
 _SMALL = frozenset({int, float, bool, type(None)})
 _QUICK = frozenset({str, int, bytes, bool, type(None)})
 
@@ -78,7 +81,9 @@ class KeyedMethods(mapping.HotMapping):
         self._perdure_misses_ += 1
         if self._perdure_misses_ > 32 and self._perdure_misses_ * 16 > self._perdure_count_ and self._perdure_fits_():
             self._perdure_read_all_()
-            return self._perdure_hot_.get(hot, ABSENT)
+            whole = self._perdure_all_()  # None when it turned out to be too much
+            if whole is not None:
+                return whole.get(hot, ABSENT)
         try:
             key, _ = entry_key(connection, hot)
         except UnknownKey:
@@ -154,7 +159,7 @@ class KeyedMethods(mapping.HotMapping):
             whole = self._perdure_all_()
             if whole is None and self._perdure_fits_():
                 self._perdure_read_all_()
-                whole = self._perdure_hot_
+                whole = self._perdure_all_()  # None when it turned out to be too much
             return whole
 
     def _perdure_fits_(self) -> bool:
@@ -169,10 +174,43 @@ class KeyedMethods(mapping.HotMapping):
         """Original keys and values of all entries; RuntimeError when their number changes meanwhile."""
         whole = self._perdure_whole_()
         if whole is None:
-            return self._perdure_stream_()
+            return self._perdure_ahead_(self._perdure_stream_())
+        first = next(iter(whole.values()), None)
+        if isinstance(first, durable.Durable) and durable.state_of(first) == durable.GHOST:
+            return self._perdure_ahead_(iter(whole.items()))
+        return self._perdure_plainly_(whole.items())
+
+    def _perdure_plainly_(self, pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         if not self._perdure_special_:
-            return iter(whole.items())
-        return ((original_key(hot), read_value(value)) for hot, value in whole.items())
+            return iter(pairs)
+        return ((original_key(hot), read_value(value)) for hot, value in pairs)
+
+    def _perdure_ahead_(self, pairs: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        """The same pairs; objects among the values are read some at a time once those given before were used."""
+        count = len(self)
+        window = _WINDOW_FIRST
+        used = False
+        while batch := list(islice(pairs, window)):
+            if used:
+                self._perdure_prefetch_(batch)
+            for pair in self._perdure_plainly_(batch):
+                self._perdure_same_size_(count)
+                yield pair
+            last = batch[-1][1]
+            used = isinstance(last, durable.Durable) and durable.state_of(last) > durable.GHOST
+            window = min(2 * window, _WINDOW_LAST) if used else _WINDOW_FIRST
+
+    def _perdure_prefetch_(self, pairs: list[tuple[Any, Any]]) -> None:
+        owner = durable.owner_of(self)
+        ghosts = [
+            durable.oid_of(value)
+            for _, value in pairs
+            if isinstance(value, durable.Durable)
+            and durable.state_of(value) == durable.GHOST
+            and durable.owner_of(value) is owner
+        ]
+        if ghosts and len(ghosts) * _OBJECT_GUESS < owner.budget // 4:
+            owner.prefetch(ghosts)
 
     def _perdure_stream_(self) -> Iterator[tuple[Any, Any]]:
         with guard(self):
@@ -194,9 +232,7 @@ class KeyedMethods(mapping.HotMapping):
         whole = self._perdure_whole_()
         if whole is None:
             return self._perdure_stream_backwards_()
-        if not self._perdure_special_:
-            return reversed(whole.items())
-        return ((original_key(hot), read_value(value)) for hot, value in reversed(whole.items()))
+        return self._perdure_plainly_(reversed(whole.items()))
 
     def _perdure_stream_backwards_(self) -> Iterator[tuple[Any, Any]]:
         with guard(self):
