@@ -13,7 +13,13 @@ FILE_LINES = 400
 FUNCTION_LINES = 40
 
 # What is longer, how long it may be at most, and why. An entry that is no longer needed fails the test.
-LONG_FILES: dict[str, int] = {}
+LONG_FILES: dict[str, int] = {
+    # An object and its owner hold each other as C structs, so they are one extension module.
+    "src/perdure/kernel/durable.pyx": 740,
+    "src/perdure/kernel/_pure/durable.py": 575,
+    "tests/query/test_index.py": 463,
+    "tests/zodb/test_transactions.py": 419,
+}
 LONG_FUNCTIONS: dict[str, int] = {}
 
 _CYTHON_DEF = re.compile(r"^( *)(?:cp?def|def)\s(?!class\b|extern\b)[^=#]*?\b(\w+)\(")
