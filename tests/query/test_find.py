@@ -376,3 +376,18 @@ def test_typeless_classes_are_found_by_tag_and_then_by_type(connection: Connecti
     tags(quiet).add("x")
     connection.commit()
     assert list(find(Quiet, "x")) == [quiet]
+
+
+def test_a_small_cache_loses_no_results(path: Path) -> None:
+    database = Database.open(path)
+    connection = database.connect(budget=20_000)
+    durable.set_ambient(connection)
+    for number in range(3000):
+        tags(Thing(number)).add("all", "odd" if number % 2 else "even")
+    connection.commit()
+    assert [thing.name for thing in find("even")][:3] == [0, 2, 4]
+    assert {thing.name for thing in find("all")} == set(range(3000))
+    kept = list(find("all"))
+    assert {thing.name for thing in kept} == set(range(3000))
+    connection.close()
+    database.close()

@@ -22,6 +22,7 @@ cdef extern from "Python.h":
 
 cdef enum:
     _DEAD = -1
+    _GHOST = 0
     _CLEAN = 1
     _INT_KIND = 1
     _STR_KIND = 3
@@ -101,6 +102,23 @@ cdef class Changes:
                 last = type(obj)
                 types.add(last)
         return oids, kept, how, types
+
+
+def loaded(dict objects, list oids):
+    """The objects of `oids` in an identity map if all are there with their state, else None."""
+    cdef list found = []
+    cdef PyObject* item
+    cdef Durable obj
+    for oid in oids:
+        item = PyDict_GetItemWithError(objects, oid)
+        if item == NULL:
+            return None
+        obj = <Durable>item
+        if obj.state <= _GHOST:
+            return None
+        obj.touched = 1
+        found.append(obj)
+    return found
 
 
 def encode_ids(list oids):

@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
-from perdure.kernel import codec, durable, keys, records
+from perdure.kernel import changes, codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.extensions import read_extension
 from perdure.session.pending import PendingBytes
@@ -135,16 +135,17 @@ class Objects(PendingBytes):
     def prefetch(self, oids: list[int]) -> list[durable.Durable]:
         """The objects of several ids, read in one pass; those that do not exist are left out."""
         with self.lock:
+            present = changes.loaded(self.objects, oids)
+            if present is not None:
+                return present
             wanted = [oid for oid in oids if not self._is_loaded(oid)]
-            found = self.read_many(_RECORDS, [keys.encode_uint(oid) for oid in wanted])
-            held = []
-            for oid, data in zip(wanted, found, strict=True):
+            for oid, data in zip(wanted, self.read_many(_RECORDS, changes.encode_ids(wanted)), strict=True):
                 if data is not None:
-                    held.append(records.fetch(self, oid, data, self.catalog.shapes, self._extend))
+                    records.fetch(self, oid, data, self.catalog.shapes, self._extend)
+            found = [obj for obj in map(self.objects.get, oids) if obj is not None]
             if self.cached_bytes > self.budget:
                 self.sweep(self.budget * 3 // 4)
-            objects = self.objects
-            return [objects[oid] for oid in oids if oid in objects and durable.state_of(objects[oid]) != durable.DEAD]
+            return [obj for obj in found if durable.state_of(obj) != durable.DEAD]
 
     def _is_loaded(self, oid: int) -> bool:
         found = self.objects.get(oid)
