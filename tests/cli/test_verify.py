@@ -20,7 +20,7 @@ def verify(path: Path) -> Result:
 def make_database(path: Path) -> Path:
     database = Database.open(path)
     connection = database.connect()
-    set_root(connection, "root", db0.dict({"mark": MARK, "inner": [1, 2]}))
+    set_root(connection, "root", db0.dict({"mark": MARK, "inner": [1, 2], "large": dict.fromkeys(range(200))}))
     connection.commit()
     connection.close()
     database.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 from perdure.collections import ByteArray, Dict, List, Set, Tuple
 from perdure.kernel import durable
+from perdure.storage import spaces
 
 
 class Thing(durable.Durable, metaclass=durable.DurableType):
@@ -61,3 +62,15 @@ def real(value: Any, pool: Any) -> Any:
     if type(value) is list:
         return [real(item, pool) for item in value]
     return value
+
+
+def records(connection: Any) -> int:
+    """How many objects are stored."""
+    return sum(1 for _ in connection.scan(spaces.RECORDS.id))
+
+
+def reopen(connection: Any, **options: Any) -> Any:
+    """Commit, and go on with a connection that has nothing in memory."""
+    connection.commit()
+    connection.close()
+    return connection.database.connect(**options)

@@ -16,8 +16,9 @@ FUNCTION_LINES = 40
 LONG_FILES: dict[str, int] = {
     # An object and its owner hold each other as C structs, so they are one extension module.
     "src/perdure/kernel/durable.pyx": 740,
-    "src/perdure/kernel/_pure/durable.py": 575,
-    "tests/query/test_index.py": 463,
+    "src/perdure/kernel/_pure/durable.py": 585,
+    "tests/query/test_index.py": 489,
+    "tests/storage/test_processes.py": 419,
     "tests/zodb/test_transactions.py": 419,
 }
 LONG_FUNCTIONS: dict[str, int] = {}

@@ -461,3 +461,29 @@ def test_indexes_survive_the_cache_sweep(connection: Connection) -> None:
         durable.make_ghost(obj)
     index.add(2, Thing("two"))
     assert listed(index.sort(index.select())) == ["one", "two"]
+
+
+@pytest.mark.parametrize("streamed", ["sort", "pairs"])
+def test_a_long_scan_keeps_its_state_without_history(
+    path: Path, streamed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.query.sorting.RESULTS_KEPT", 0)
+    database = Database.open(path, history=False)
+    connection = database.connect()
+    durable.set_ambient(connection)
+    index = filled(connection, *((number, number) for number in range(3000)))
+    set_root(connection, "root", index)
+    connection.commit()
+    iterator: Any = iter(index.sort(find("all")) if streamed == "sort" else index)
+    things = iterator if streamed == "sort" else (thing for _, thing in iterator)
+    found = [next(things).name]
+    members = list(find("all"))
+    for member in members:
+        index.remove(member.name, member)
+    connection.commit()
+    tags(Thing("later")).add("other")
+    connection.commit()
+    found.extend(thing.name for thing in things)
+    assert found == list(range(3000))
+    connection.close()
+    database.close()

@@ -259,7 +259,7 @@ def test_without_history_the_views_of_other_processes_are_spared(path):
 
 def test_without_history_little_is_kept(path):
     with open_storage(path, history=False) as storage:
-        for state in range(500):
+        for state in range(200):
             puts = {ONE: b"%d" % state, encode_uint(10 + state): b"x"}
             storage.commit(Batch(storage.last_state, {RECORDS: puts}))
             if state >= 10:

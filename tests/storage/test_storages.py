@@ -44,4 +44,4 @@ def all_storages():
 
 
 TestInStep = storage_machine(all_storages).TestCase
-TestInStep.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestInStep.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

@@ -319,3 +319,47 @@ def test_a_block_ends_in_its_own_thread(main: Path) -> None:
     assert len(errors) == 1
     manager.close()
     db0.commit()
+
+
+def test_changes_by_others_of_what_the_block_has_changed_wait_too(main: Path) -> None:
+    node = Node("old", items=[1], table={1: 1}, marks={1})
+    Root(node)
+    db0.commit()
+    actions = [
+        lambda: setattr(node, "name", "theirs"),
+        lambda: node.items.append(2),
+        lambda: node.items.__setitem__(0, "first"),
+        lambda: node.table.update({2: 2}),
+        lambda: node.table.__setitem__(1, "theirs"),
+        lambda: node.marks.add(2),
+    ]
+    done: list[int] = []
+    started = threading.Barrier(len(actions) + 1)
+
+    def run(action: Any) -> None:
+        started.wait()
+        action()
+        done.append(1)
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    with db0.atomic() as block:
+        node.name = "mine"
+        node.items.append("mine")
+        node.table[1] = "mine"
+        node.marks.add("mine")
+        new = Node("new")
+        for thread in threads:
+            thread.start()
+        started.wait()
+        for thread in threads:
+            thread.join(0.02)
+        assert done == [] and (node.name, len(node.items), new.name) == ("mine", 2, "new")
+        block.cancel()
+    for thread in threads:
+        thread.join()
+    assert (node.name, sorted(map(str, node.items)), dict(node.table)) == (
+        "theirs",
+        ["2", "first"],
+        {1: "theirs", 2: 2},
+    )
+    assert set(node.marks) == {1, 2}

@@ -14,9 +14,7 @@ from perdure.session import Weak, find_extension
 
 __all__ = ["Converting", "convert", "register_conversion"]
 
-_PLAIN = frozenset(
-    {type(None), bool, int, float, complex, str, bytes, Decimal, dt.date, dt.timedelta, UUID, range}
-)
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, Decimal, dt.date, dt.timedelta, UUID, range})
 _ZONED = frozenset({dt.datetime, dt.time})
 
 Converter = Callable[[Any, "Converting"], object]

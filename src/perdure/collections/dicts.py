@@ -190,9 +190,7 @@ def _checked_pairs(source: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         except TypeError:
             raise TypeError(f"cannot convert dictionary update sequence element #{number} to a sequence") from None
         if len(items) != 2:
-            raise ValueError(
-                f"dictionary update sequence element #{number} has length {len(items)}; 2 is required"
-            )
+            raise ValueError(f"dictionary update sequence element #{number} has length {len(items)}; 2 is required")
         yield items
 
 

@@ -194,7 +194,6 @@ class List(SequenceMethods, sequence.HotList):
     def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
         """Order the elements, as `list.sort` does."""
 
-
         def change(items: list[Any]) -> None:
             if any(type(item) is Weak for item in items):
                 items.sort(key=lambda item: _read(item, key), reverse=reverse)

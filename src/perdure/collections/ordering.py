@@ -38,6 +38,8 @@ STEP = 1024
 
 _ENTRIES = spaces.ENTRIES.id
 _ENTRY, _PAGE, _END = b"\0", b"\1", b"\2"
+_MENTIONS = 1 << 63
+"""Added to a collection's id where its mentions are counted: no key of a space may begin with another."""
 
 
 class Entry:
@@ -60,6 +62,10 @@ class Entry:
 def owner_prefix(collection: KeyedMethods) -> bytes:
     """What all keys of a collection start with."""
     return keys.encode_uint(durable.oid_of(collection))
+
+
+def _mentions_key(prefix: bytes) -> bytes:
+    return keys.encode_uint(keys.decode_uint(prefix)[0] | _MENTIONS)
 
 
 def entry_prefix(collection: KeyedMethods) -> bytes:
@@ -88,9 +94,7 @@ def stored_entries(collection: KeyedMethods, *, reverse: bool = False) -> Iterat
                     yield entry
 
 
-def pages(
-    connection: Connection, prefix: bytes, *, reverse: bool = False
-) -> Iterator[tuple[int, list[bytes]]]:
+def pages(connection: Connection, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[int, list[bytes]]]:
     """Numbers and mentions of the order pages."""
     for key, data in connection.scan(_ENTRIES, prefix + _PAGE, prefix + _END, reverse=reverse):
         yield keys.decode_uint(key, len(prefix) + 1)[0], kernel_entries.read_mentions(data)
@@ -159,7 +163,7 @@ def write_entries(collection: KeyedMethods, pending: dict[Any, int] | None, entr
     if grown:
         connection.overlay.count(prefix, grown)
     if mentioned:
-        connection.overlay.count(prefix + _PAGE, mentioned)
+        connection.overlay.count(_mentions_key(prefix), mentioned)
     if ordered and pending is not None:
         sweep_mentions(connection, prefix, collection._perdure_count_)
 
@@ -204,7 +208,7 @@ def hold_references(connection: Connection, data: bytes) -> None:
 
 def sweep_mentions(connection: Connection, prefix: bytes, count: int) -> None:
     """Rewrite the order pages without the mentions that no longer count, once those are the most."""
-    mentioned = connection.counter(prefix + _PAGE)
+    mentioned = connection.counter(_mentions_key(prefix))
     if mentioned <= 2 * count + SLACK:
         return
     kept = 0
@@ -221,7 +225,7 @@ def sweep_mentions(connection: Connection, prefix: bytes, count: int) -> None:
             place = prefix + _PAGE + keys.encode_uint(number)
             changed[place] = kernel_entries.write_mentions(live) if live else None
     connection.overlay.begin_puts(_ENTRIES).update(changed)
-    connection.overlay.count(prefix + _PAGE, kept - mentioned)
+    connection.overlay.count(_mentions_key(prefix), kept - mentioned)
 
 
 def drop_entries(connection: Connection, oid: int) -> None:
@@ -233,7 +237,7 @@ def drop_entries(connection: Connection, oid: int) -> None:
             if key[len(prefix) : len(prefix) + 1] == _ENTRY and codec.reference_count(data):
                 connection.lifetime.release_references(data)
             connection.overlay.put(_ENTRIES, key, None)
-    for key in (prefix, prefix + _PAGE):
+    for key in (prefix, _mentions_key(prefix)):
         size = connection.counter(key)
         if size:
             connection.overlay.count(key, -size)
@@ -249,7 +253,7 @@ def held_by_entries(connection: Connection, oid: int) -> list[int]:
         held += [reference.oid for reference in references if not reference.weak]
         numbers[key[len(prefix) + 1 :]] = shape_id >> 1
     mentions = [(number, key) for number, page in pages(connection, prefix) for key in page]
-    counted = connection.counter(prefix), connection.counter(prefix + _PAGE)
+    counted = connection.counter(prefix), connection.counter(_mentions_key(prefix))
     if counted != (len(numbers), len(mentions)):
         raise CorruptRecordError(
             f"the collection counts {counted[0]} entries and {counted[1]} mentions,"

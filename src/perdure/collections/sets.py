@@ -45,6 +45,10 @@ class Set(KeyedMethods, mapping.HotSet):
 
     # -- changing ------------------------------------------------------------------------------------------
 
+    def _perdure_put_(self, key: object, value: object) -> None:
+        if not self._perdure_has_(key):
+            super()._perdure_put_(key, value)
+
     def discard(self, element: Any, /) -> None:
         """Remove an element if it is there."""
         self._perdure_take_(hot_key(_as_element(element)))

@@ -79,6 +79,9 @@ def _meaning(error: lmdb.Error, path: str) -> tuple[type[StorageError], str]:
     elif isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError):
         kind = CorruptRecordError
         text = f"the file {path!r} is damaged: {error}; run `perdure verify` on it"
+    elif isinstance(error, lmdb.BadValsizeError):
+        kind = StorageError
+        text = f"a key for {path!r} is empty or longer than the engine's capabilities.key_bytes_max"
     else:
         kind = StorageError
         text = f"the engine of {path!r} refuses: {error}"

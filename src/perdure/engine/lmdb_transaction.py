@@ -105,7 +105,9 @@ class LmdbTransaction:
             if start:
                 cursor.putmulti(items if start == len(items) else items[:start])
             if start < len(items):
-                cursor.putmulti(items[start:] if start else items, append=True)
+                _, added = cursor.putmulti(items[start:] if start else items, append=True)
+                if added != len(items) - start:  # LMDB passes over what is out of order
+                    raise ValueError(f"keys of space {space} are not written in ascending order")
         except lmdb.Error as error:
             self._fail(error)
 

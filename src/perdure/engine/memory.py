@@ -24,7 +24,7 @@ class MemoryEngine:
     """
 
     capabilities = Capabilities(
-        name="memory", key_bytes_max=1 << 20, value_bytes_max=1 << 31, durable=False, processes=False
+        name="memory", key_bytes_max=1 << 31, value_bytes_max=1 << 31, durable=False, processes=False
     )
 
     def __init__(self, spaces: Iterable[int]) -> None:

@@ -1,5 +1,8 @@
 from cpython.object cimport PyObject
 
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident()
+
 
 cdef class Layout:
     cdef readonly object cls
@@ -19,6 +22,7 @@ cdef class Owner:
     cdef public list dirty
     cdef public bint writable
     cdef public object gate
+    cdef public unsigned long gate_thread
     cdef public Py_ssize_t cached_bytes
     cdef public Py_ssize_t budget
     cpdef object ghost(self, unsigned long long oid, object cls)
@@ -38,6 +42,16 @@ cdef class Durable:
     cdef Layout layout
     cdef object field0, field1, field2, field3, field4, field5
     cdef object __weakref__
+
+
+cdef inline bint is_open(Owner owner):
+    """Whether the calling thread may change objects of the owner without waiting at its gate."""
+    return owner.gate is None or owner.gate_thread == PyThread_get_thread_ident()
+
+
+cdef inline bint is_free(Durable self):
+    """Whether the object may be changed as it is: it is registered for writing, and no other thread has the gate."""
+    return self.state > 1 and (self.owner is None or is_open(self.owner))
 
 
 cdef object get_field(Durable self, int index)

@@ -37,6 +37,7 @@ class Owner:
     dirty: list[Durable]
     writable: bool
     gate: Callable[[], None] | None
+    gate_thread: int
     cached_bytes: int
     budget: int
     def load(self, obj: Durable) -> None: ...

@@ -212,12 +212,12 @@ cdef int ensure_loaded(Durable self) except -1:
 
 
 cdef int ensure_writable(Durable self) except -1:
-    if self.state > _CLEAN:
+    if is_free(self):
         return 0
     if self.owner is None and self.state == _GHOST:
         raise ClosedObjectError(describe(self) + " is no longer accessible: its database was closed")
     ensure_loaded(self)
-    if self.owner.gate is not None:
+    if not is_open(self.owner):
         self.owner.gate()
         ensure_loaded(self)
     if self.state == _CLEAN:
@@ -292,7 +292,7 @@ cdef class Durable:
     def __setattr__(self, str name, value):
         cdef int index
         cdef Layout layout = self.layout
-        if self.state > _CLEAN and _is_plain(value):
+        if is_free(self) and _is_plain(value):
             for index in range(layout.inline_count):
                 if layout.slots[index] == <PyObject*>name:
                     PERDURE_PUT(self, index, value)
@@ -380,7 +380,7 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
     if not obj.owner.writable:
         abandon(obj)
         obj.owner.refuse_create(cls)
-    if obj.owner.gate is not None:
+    if not is_open(obj.owner):
         obj.owner.gate()
     if obj.oid == 0:
         obj.owner.created.append(obj)
@@ -403,7 +403,8 @@ cdef class Owner:
 
     `objects` maps object ids to the one Python object of each; `created` and `dirty` hold what the next
     flush has to write; `classes` maps class ids to Python classes for making ghosts; `budget` and
-    `cached_bytes` are bytes. `gate`, if any, is called before a change and waits until this thread may make it.
+    `cached_bytes` are bytes. `gate`, if any, is called before a change by any other thread than
+    `gate_thread`, and waits until it may be made.
     """
 
     def __cinit__(self):

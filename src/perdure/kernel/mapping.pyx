@@ -14,10 +14,9 @@ from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 
 from perdure.kernel._plain cimport is_plain
-from perdure.kernel.durable cimport ensure_loaded
+from perdure.kernel.durable cimport ensure_loaded, is_free
 
 cdef enum:
-    _CLEAN = 1
     _GHOST = 0
 
 NEW = 0
@@ -55,7 +54,7 @@ cdef class HotMapping(Durable):
     cdef int place(self, object key, object value) except -1:
         """Write where no lock, conversion or reading is needed; 0 when one is."""
         cdef PyObject* status
-        if self.state <= _CLEAN or not is_quick(key):
+        if not is_free(self) or not is_quick(key):
             return 0
         if self._perdure_pending_ is None:
             self._perdure_hot_[key] = value
@@ -192,5 +191,7 @@ cdef class HotSet(HotMapping):
 
     def add(self, element):
         """Add an element; nothing happens when it is there."""
+        if self.state > _GHOST and is_quick(element) and element in self._perdure_hot_:
+            return
         if not self.place(element, None):
             self._perdure_put_(element, None)

@@ -13,7 +13,7 @@ lock. A reader that finds the tree changing waits for the lock too.
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from perdure.kernel._plain cimport is_plain
-from perdure.kernel.durable cimport Durable, Owner, ensure_loaded
+from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, is_free
 
 from contextlib import nullcontext
 
@@ -262,7 +262,7 @@ cdef class HotList(HotSequence):
         cdef Node tail
         if not is_plain(value):
             value = self._perdure_convert_("", value)
-        if self.state > _CLEAN:
+        if is_free(self):
             if self._perdure_ends_ is None:
                 (<list>self._perdure_items_).append(value)
                 return
@@ -284,7 +284,7 @@ cdef class HotList(HotSequence):
             if 0 <= place < length:
                 if self._perdure_ends_ is not None:
                     node = self.locate(place, &place)
-                if node.state > _CLEAN:
+                if is_free(node):
                     (<list>node._perdure_items_)[place] = value
                     return
         self._perdure_assign_(index, value)

@@ -78,7 +78,9 @@ def _name_of(value: Any) -> tuple[str, str]:
     except (ImportError, AttributeError, ValueError):
         found = None
     if found is not value:
-        raise TypeError(f"{module}.{qualname} is not what that name imports, so it cannot be stored by name")
+        raise TypeError(
+            f"the {type(value).__name__} {module}.{qualname} is not what its name imports: it cannot be stored"
+        )
     return module, qualname
 
 

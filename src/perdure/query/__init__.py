@@ -6,9 +6,11 @@ from perdure.query.index import Index
 from perdure.query.labels import Tag, as_tag, register_label, register_target
 from perdure.query.result import Query
 from perdure.query.sorting import RESULTS_KEPT
+from perdure.query.storing import EXTENSION
 from perdure.query.tagging import ObjectTagManager, tags, tags_of
 
 __all__ = [
+    "EXTENSION",
     "RESULTS_KEPT",
     "Index",
     "ObjectTagManager",

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
+from typing import TypeVar
 
 from perdure.kernel import changes, keys
 from perdure.session import Connection
-from perdure.storage import spaces
+from perdure.storage import View, spaces
 
-__all__ = ["apply_changes", "count_entries", "drop_entries", "keys_of", "pairs", "split_keys"]
+__all__ = ["apply_changes", "count_entries", "drop_entries", "keys_of", "pairs", "pinned", "split_keys"]
 
+_T = TypeVar("_T")
 _ENTRIES = spaces.ENTRIES.id
 _FORWARD, _REVERSE = b"\0", b"\1"
 _END = b"\xff"
@@ -127,6 +129,16 @@ def pairs(
     prefix = keys.encode_uint(index_oid) + _FORWARD
     entries = connection.scan(_ENTRIES, prefix + low[:_CUT], prefix + high[:_CUT] + _END, reverse=reverse)
     return _read(entries, len(prefix), low, high, reverse)
+
+
+def pinned(connection: Connection, found: Iterator[_T]) -> Iterator[_T]:
+    """`found`, read as it is asked for; the state it is read from is kept from being trimmed until its end."""
+    return _release_after(found, connection.database.storage.view(connection.state))
+
+
+def _release_after(found: Iterator[_T], pin: View) -> Iterator[_T]:
+    with pin:
+        yield from found
 
 
 def _read(

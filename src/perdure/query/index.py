@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, cast
 
 from perdure.errors import ObjectError, QueryError
@@ -152,7 +153,7 @@ class Index(changes.Filing):
         owner, oid = self._identified()
         Evaluation(owner)
         kind = self._perdure_kind_
-        return _items(owner, entries.pairs(owner, oid), kind)
+        return _items(owner, entries.pinned(owner, entries.pairs(owner, oid)), kind)
 
     # -- what the session calls ----------------------------------------------------------------------------
 
@@ -195,7 +196,7 @@ def _range(oid: int, low: bytes | None, high: bytes | None, *, nulls: bool) -> N
 
 def _items(connection: Connection, found: Iterator[tuple[bytes, int]], kind: int) -> Iterator[tuple[Any, Any]]:
     while True:
-        batch = [pair for pair, _ in zip(found, range(_PREFETCHED), strict=False)]
+        batch = list(islice(found, _PREFETCHED))
         if not batch:
             return
         connection.prefetch([oid for _, oid in batch])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from itertools import islice
 from operator import index
@@ -9,6 +10,7 @@ from typing import Any, SupportsIndex, cast, overload
 
 from perdure.errors import ObjectError, QueryError
 from perdure.kernel import durable
+from perdure.query.definition import distance, signature_of
 from perdure.query.evaluation import Evaluation
 from perdure.query.expression import Node, Sliced, is_ordered
 from perdure.query.ordering import count, ids
@@ -108,6 +110,26 @@ class Query:
             if not -size <= position < size:
                 raise IndexError(f"position {position} is outside the query, which gives {size} objects here")
         return tuple([self._connection.get(listed[position]) for position in wanted])
+
+    def signature(self) -> str:
+        """A text that is equal for equal questions, in whatever order their members were given."""
+        return signature_of(self._node)
+
+    def compare(self, other: Query) -> float:
+        """How much another query differs: 0.0 asks the same, 1.0 something else; between them for shared choices.
+
+        Raises `TypeError` for what is no query.
+        """
+        if not isinstance(other, Query):
+            raise TypeError(f"a query is compared to a query, not to {type(other).__name__}")
+        if other.connection.database.uuid != self._connection.database.uuid:
+            return 1.0
+        return distance(self._node, other.node)
+
+    def _perdure_uuid_(self) -> str:
+        """See `perdure.uuid`: database and signature."""
+        database = base64.b32encode(self._connection.database.uuid.to_bytes(8, "big")).decode("ascii").rstrip("=")
+        return database + self.signature()
 
     def __repr__(self) -> str:
         return f"<Query {self._node!r} on {self._connection.database.name}>"

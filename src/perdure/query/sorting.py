@@ -74,7 +74,7 @@ def _sort(node: Sorted, evaluation: Evaluation) -> Iterable[int]:
         source = evaluation.plan(node.source)
         found = _plain(node, source, connection)
         if source.weight > RESULTS_KEPT:
-            return found
+            return entries.pinned(connection, found)
     result = array("Q", found)
     if len(result) <= RESULTS_KEPT and is_local(node):
         evaluation.keep(node, result)

@@ -81,7 +81,7 @@ class Flushing(Objects):
             overlay = self.overlay
             if fresh:
                 content = overlay.begin_puts(_RECORDS)
-                ids = self.database.new_oids(len(fresh))
+                ids = self._new_ids(fresh)
                 ids.reverse()
                 records.store_new(self, fresh, ids, self._types, content, overlay.holders, overlay.created, self.refer)
             if changed:
@@ -90,6 +90,10 @@ class Flushing(Objects):
         finally:
             self.created.extend(reversed(fresh))
             self.dirty.extend(reversed(changed))
+
+    def _new_ids(self, fresh: list[durable.Durable]) -> list[int]:
+        """Ids for those of the new objects that have none yet, or more."""
+        return self.database.new_oids(len(fresh))
 
     def store_one(self, obj: durable.Durable) -> None:
         """Encode one new object (the full path of `records.store_new`)."""

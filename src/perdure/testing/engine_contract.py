@@ -176,6 +176,15 @@ class EngineContract:
         write(engine, 0, (key, value), (b"a", value[:5000]))
         assert entries(engine, 0) == [(b"a", value[:5000]), (key, value)]
 
+    def test_a_key_that_is_too_long_is_refused_and_nothing_written(self, engine: Engine) -> None:
+        limit = engine.capabilities.key_bytes_max
+        if limit > 1 << 20:
+            pytest.skip("the engine takes keys of any length")
+        with pytest.raises(StorageError, match="key"):
+            write(engine, 0, (b"a", b"1"), (b"k" * (limit + 1), b"2"))
+        assert entries(engine, 0) == []
+        write(engine, 0, *ABC)
+
     def test_puts_before_between_and_behind_what_is_there(self, engine: Engine) -> None:
         write(engine, 0, *((b"%03d" % number, b"old") for number in range(100, 200, 2)))
         new = [(b"%03d" % number, b"new") for number in range(90, 300, 3)]

@@ -68,7 +68,7 @@ class Blocks:
 
     def _enter(self, block: _Block, connection: Connection) -> None:
         block.savepoints.append((connection, connection.savepoint()))
-        connection.gate = _Gate(connection)
+        connection.gate, connection.gate_thread = _Gate(connection), threading.get_ident()
 
     def joined(self, prefix: Prefix) -> None:
         """Take a prefix that was opened inside of the block into it."""

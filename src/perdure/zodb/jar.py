@@ -130,8 +130,9 @@ class Connection(Committing):
             loaded = self._loaded_count()
             if loaded > limit:
                 session.sweep(session.cached_bytes * limit // loaded)
-        if session.cached_bytes > session.budget:
-            session.sweep(session.budget * 3 // 4)
+        for _ in range(2):  # what was used since the last time is spared once
+            if session.cached_bytes > session.budget:
+                session.sweep(session.budget * 3 // 4)
 
     def _loaded_count(self) -> int:
         return sum(1 for obj in self._session.objects.values() if durable.state_of(obj) > durable.GHOST)

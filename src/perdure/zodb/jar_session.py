@@ -11,6 +11,7 @@ from perdure.session import Database, builtin_id
 from perdure.session.overlay import Overlay
 from perdure.storage import Batch, View, spaces
 from perdure.storage.prepared import Prepared
+from perdure.zodb.persistent.base import stateful_classes
 from perdure.zodb.POSException import ConnectionStateError, InvalidObjectReference, POSKeyError
 from perdure.zodb.utils import p64
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["JarSession"]
 
 _CATALOG = spaces.CATALOG.id
+_NEAR = 8  # how far apart the ids of ghosts are that are loaded in order
+_WINDOW_FIRST, _WINDOW_LAST = 8, 128
+_OBJECT_GUESS = 1024  # bytes of memory that an object is assumed to take
+_SPARE_IDS = 256
 
 
 class JarSession(Session):
@@ -35,6 +40,10 @@ class JarSession(Session):
     def __init__(self, database: Database, view: View, **options: Any) -> None:
         super().__init__(database, view, **options)
         self.opened = True
+        self._last_loaded = 0
+        self._window = 0
+        self._class_ids: dict[type, int] = {}
+        self._spare_ids: list[int] = []
 
     def _check_open(self) -> None:
         if not self.opened:
@@ -45,36 +54,56 @@ class JarSession(Session):
         """See the newest committed state; what was declared as read is forgotten."""
         with self.lock:
             self._reads = {}
+            self._last_loaded = 0
             self.refresh()
 
     # -- loading -------------------------------------------------------------------------------------------
 
     def load(self, obj: durable.Durable) -> None:
-        """Read the state of a ghost. Raises `POSKeyError` when it is not in the database."""
+        """Read the state of a ghost. Raises `POSKeyError` when it is not in the database.
+
+        Where ghosts are loaded in the order of their ids, as the objects of a list mostly are, the next ones known are
+        read with them.
+        """
+        oid = durable.oid_of(obj)
+        if self._last_loaded and 0 < oid - self._last_loaded <= _NEAR:
+            self._window = min(2 * self._window, _WINDOW_LAST) or _WINDOW_FIRST
+            self._load_ahead(oid)
+        else:
+            self._window, self._last_loaded = 0, oid
         try:
             super().load(obj)
         except ReferenceError as error:
-            raise POSKeyError(p64(durable.oid_of(obj))) from error
-        if getattr(type(obj), "_perdure_stateful_", False):
+            raise POSKeyError(p64(oid)) from error
+        if type(obj) in stateful_classes:
             self._take_state(obj)
+
+    def _load_ahead(self, first: int) -> None:
+        known, state_of, ghost = self.objects, durable.state_of, durable.GHOST
+        near = range(first + 1, first + self._window)
+        wanted = [oid for oid in near if oid in known and state_of(known[oid]) == ghost]
+        self._last_loaded = wanted[-1] if wanted else first
+        if len(wanted) * _OBJECT_GUESS < self.budget // 4:
+            self.prefetch(wanted)
 
     def _fetch(self, oid: int) -> durable.Durable:
         try:
             found = super()._fetch(oid)
         except ReferenceError as error:
             raise POSKeyError(p64(oid)) from error
-        if getattr(type(found), "_perdure_stateful_", False):
+        if type(found) in stateful_classes:
             self._take_state(found)
         return found
 
     def prefetch(self, oids: list[int]) -> list[durable.Durable]:
         """The objects of several ids, read in one pass; those that do not exist are left out."""
         with self.lock:
-            fresh = {oid for oid in oids if not self._is_loaded(oid)}
+            fresh = {oid for oid in oids if not self._is_loaded(oid)} if stateful_classes else ()
             found = super().prefetch(oids)
-            for obj in found:
-                if getattr(type(obj), "_perdure_stateful_", False) and durable.oid_of(obj) in fresh:
-                    self._take_state(obj)
+            if fresh:
+                for obj in found:
+                    if type(obj) in stateful_classes and durable.oid_of(obj) in fresh:
+                        self._take_state(obj)
             return found
 
     def _take_state(self, obj: Any) -> None:
@@ -94,12 +123,12 @@ class JarSession(Session):
 
     def _learn_type(self, cls: type[durable.Durable]) -> list[int] | None:
         typed = super()._learn_type(cls)
-        if getattr(cls, "_perdure_stateful_", False):
+        if cls in stateful_classes:
             self._types.pop(cls, None)  # each instance goes through `_encode_values`
         return typed
 
     def _encode_values(self, obj: Any) -> bytes:
-        if not getattr(type(obj), "_perdure_stateful_", False):
+        if type(obj) not in stateful_classes:
             return super()._encode_values(obj)
         state = obj.__getstate__()
         if not isinstance(state, dict) or not all(type(name) is str and name for name in state):
@@ -108,13 +137,34 @@ class JarSession(Session):
         shape = self.catalog._shape_named(entry, tuple(state))
         return codec.encode_record(shape.shape_id, list(state.values()), self.refer)
 
-    def _refer_object(self, obj: durable.Durable) -> codec.Reference | codec.Extension:
-        owner = durable.owner_of(obj)
-        if owner is not None and owner is not self:
-            if durable.oid_of(obj):
-                raise InvalidObjectReference(f"{durable.describe(obj)} belongs to another connection")
-            durable.set_owner(obj, None)  # new, and not yet stored where it was made
-        return super()._refer_object(obj)
+    def refer(self, value: object) -> codec.Reference | codec.Extension:
+        """How the codec stores a value that is not plain: new objects become part of the database by being met here."""
+        if not isinstance(value, durable.Durable) or durable.state_of(value) == durable.DEAD:
+            return super().refer(value)
+        cls, oid = type(value), durable.oid_of(value)
+        class_id = self._class_ids.get(cls)
+        if class_id is None:
+            class_id = self._class_ids[cls] = self.catalog.class_id(cls)
+        if durable.owner_of(value) is not self:
+            if oid:
+                raise InvalidObjectReference(f"{durable.describe(value)} belongs to another connection")
+            durable.set_owner(value, self)  # if another connection has made it, it is not yet stored there
+            self.created.append(value)
+        return codec.Reference(oid or self.identify(value), class_id, False)
+
+    def identify(self, obj: durable.Durable) -> int:
+        """Give a new object its id."""
+        if not self._spare_ids:
+            self._spare_ids = self.database.new_oids(_SPARE_IDS)[::-1]
+        oid = self._spare_ids.pop()
+        durable.attach(obj, self, oid)
+        self.overlay.created.add(oid)
+        self.overlay.holders[oid] = -1
+        return oid
+
+    def _new_ids(self, fresh: list[durable.Durable]) -> list[int]:
+        missing = sum(1 for obj in fresh if not durable.oid_of(obj))
+        return self.database.new_oids(missing) if missing else []
 
     # -- committing ----------------------------------------------------------------------------------------
 

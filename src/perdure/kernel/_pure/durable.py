@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -226,13 +227,24 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
     if not struct.owner.writable:
         _abandon(instance)
         struct.owner.refuse_create(cls)
-    if struct.owner.gate is not None:
+    if not _is_open(struct.owner):
         struct.owner.gate()
     if struct.oid == 0:
         struct.owner.created.append(instance)
     else:
         struct.owner.constructed(instance)
     return instance
+
+
+def _is_free(obj: Durable) -> bool:
+    """Whether the object may be changed as it is: it is registered for writing, and no other thread has the gate."""
+    struct = obj._perdure_struct_
+    return struct.state > CLEAN and (struct.owner is None or _is_open(struct.owner))
+
+
+def _is_open(owner: Owner) -> bool:
+    """Whether the calling thread may change objects of the owner without waiting at its gate."""
+    return owner.gate is None or owner.gate_thread == threading.get_ident()
 
 
 def _abandon(obj: Any) -> None:
@@ -254,6 +266,7 @@ class Owner:
         self.dirty = []
         self.writable = True
         self.gate = None
+        self.gate_thread = 0
         self.cached_bytes = 0
         self.budget = 64 << 20
         return self
@@ -264,6 +277,7 @@ class Owner:
     dirty: list[Durable]
     writable: bool
     gate: Any
+    gate_thread: int
     cached_bytes: int
     budget: int
 
@@ -462,14 +476,14 @@ def revive(obj: Durable) -> None:
 def mark_dirty(obj: Durable) -> None:
     """Register `obj` for the next flush, loading it first. Call it before changing internal state."""
     struct = obj._perdure_struct_
-    if struct.state > CLEAN:
+    if _is_free(obj):
         return
     if struct.owner is None and struct.state == GHOST:
         raise ClosedObjectError(describe(obj) + " is no longer accessible: its database was closed")
     load(obj)
     owner = struct.owner
     assert owner is not None
-    if owner.gate is not None:
+    if not _is_open(owner):
         owner.gate()
         load(obj)
     if struct.state == CLEAN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perdure.kernel._pure import durable
-from perdure.kernel._pure.durable import CLEAN, GHOST, Durable
+from perdure.kernel._pure.durable import GHOST, Durable, _is_free
 
 NEW = 0
 KEPT = 1
@@ -58,7 +58,7 @@ class HotMapping(Durable):
         return HotMapping.__new__(cls)
 
     def _perdure_place_(self, key: Any, value: Any) -> bool:
-        if durable.state_of(self) <= CLEAN or type(key) not in _QUICK:
+        if not _is_free(self) or type(key) not in _QUICK:
             return False
         hot, pending = self._perdure_hot_, self._perdure_pending_
         assert hot is not None
@@ -188,5 +188,7 @@ class HotSet(HotMapping):
 
     def add(self, element: Any) -> None:
         """Add an element; nothing happens when it is there."""
+        if type(element) in _QUICK and durable.state_of(self) > GHOST and element in (self._perdure_hot_ or ()):
+            return
         if not self._perdure_place_(element, None):
             self._perdure_put_(element, None)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel._pure import durable
-from perdure.kernel._pure.durable import CLEAN, Durable
+from perdure.kernel._pure.durable import Durable, _is_free
 
 LEAF = 256
 
@@ -170,7 +170,7 @@ class HotList(HotSequence):
         """Add an element at the end."""
         if not _is_plain(value):
             value = self._perdure_convert_("", value)
-        if durable.state_of(self) > CLEAN and self._perdure_ends_ is None:
+        if _is_free(self) and self._perdure_ends_ is None:
             self._perdure_items_.append(value)
         else:
             self._perdure_append_(value)

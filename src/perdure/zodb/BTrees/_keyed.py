@@ -33,13 +33,11 @@ class Keyed(KeyedMethods):
 
     __slots__ = ()
     _perdure_order_: KeyOrder | None = None
-    _perdure_stateful_ = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if any(builtin_id(base) for base in cls.__mro__[1:]):
             raise TypeError(f"{cls.__name__}: trees cannot be subclassed; keep one in an attribute")
-        cls._perdure_stateful_ = False
 
     @staticmethod
     def _perdure_key_(key: Any) -> Any:

@@ -6,12 +6,12 @@ import copyreg
 from collections.abc import Callable
 from typing import Any, cast
 
-from perdure.kernel import durable, records
+from perdure.kernel import durable, mapping, records
 from perdure.session import Connection as Session
 from perdure.zodb.persistent.fields import FieldDict
 from perdure.zodb.utils import oid_repr, p64, serial_of, tid_time, z64
 
-__all__ = ["CHANGED", "GHOST", "STICKY", "UPTODATE", "Persistent"]
+__all__ = ["CHANGED", "GHOST", "STICKY", "UPTODATE", "Persistent", "stateful_classes"]
 
 GHOST = -1
 UPTODATE = 0
@@ -21,6 +21,10 @@ STICKY = 2
 _STICKY_MARK = "_X__perdure_sticky"
 """An attribute whose name the kernel never drops under a loaded object."""
 _ALWAYS_THERE = frozenset({"__class__", "__del__", "__dict__", "__of__", "__setstate__", "__call__", "__repr__"})
+
+
+stateful_classes: set[type] = set()
+"""Classes with their own `__getstate__` or `__setstate__`, which then make and take what is stored."""
 
 
 class _WithDict(durable.Durable):
@@ -46,8 +50,6 @@ class Persistent(_WithDict):
 
     _perdure_typed_ = True
     _perdure_abstract_: type | None = None
-    _perdure_stateful_ = False
-    """Whether the class has its own `__getstate__` or `__setstate__`, which then make and take what is stored."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -55,7 +57,9 @@ class Persistent(_WithDict):
             raise TypeError(f"{cls.__qualname__} has __slots__; the attributes of persistent objects need none")
         get: Callable[..., object] = cls.__getstate__
         set_: Callable[..., object] = cls.__setstate__
-        cls._perdure_stateful_ = get is not Persistent.__getstate__ or set_ is not Persistent.__setstate__
+        own_state = get is not Persistent.__getstate__ or set_ is not Persistent.__setstate__
+        if own_state and not issubclass(cls, mapping.HotMapping):
+            stateful_classes.add(cls)
 
     # -- states --------------------------------------------------------------------------------------------
 
