@@ -15,13 +15,15 @@ FUNCTION_LINES = 40
 # What is longer, how long it may be at most, and why. An entry that is no longer needed fails the test.
 LONG_FILES: dict[str, int] = {
     # An object and its owner hold each other as C structs, so they are one extension module.
-    "src/perdure/kernel/durable.pyx": 740,
+    "src/perdure/kernel/durable.pyx": 737,
     "src/perdure/kernel/_pure/durable.py": 585,
     "tests/query/test_index.py": 489,
     "tests/storage/test_processes.py": 419,
     "tests/zodb/test_transactions.py": 419,
 }
-LONG_FUNCTIONS: dict[str, int] = {}
+LONG_FUNCTIONS: dict[str, int] = {
+    "tests/workspace/test_atomic.py:test_changes_by_others_of_what_the_block_has_changed_wait_too": 42,
+}
 
 _CYTHON_DEF = re.compile(r"^( *)(?:cp?def|def)\s(?!class\b|extern\b)[^=#]*?\b(\w+)\(")
 

@@ -25,7 +25,7 @@ def encode(twin: Any, entries: dict[Any, Any], pending: dict[Any, int] | None, o
     left: list[tuple[Any, int]] = []
     encoder = twin.EntryEncoder(b"p", ordered, 7, 5, None)
     stored = encoder.stored_keys(pending or {}, lambda hot: b"odd")
-    before = {key: kernel.codec.encode_record(4, (0,) if ordered else (), None) for key in stored}
+    before = {key: kernel.codec.encode_record(*((4, (0,)) if ordered else (0, ())), None) for key in stored}
     encoder.encode(pending, entries, before, lambda hot, status: left.append((hot, status)))
     return encoder.records, encoder.finish(), encoder.last, encoder.referring, stored, left
 

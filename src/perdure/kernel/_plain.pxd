@@ -1,6 +1,14 @@
-"""Which values a collection takes as they are."""
+"""What the collections of the kernel share: which values they take as they are, and loading."""
 
-from perdure.kernel.durable cimport Durable
+from perdure.kernel.durable cimport Durable, ensure_loaded
+
+
+cdef inline int be_loaded(Durable obj) except -1:
+    """Load `obj`; it stays so until the thread switches. (Another thread may sweep what was just loaded.)"""
+    ensure_loaded(obj)
+    while obj.state <= 0:
+        ensure_loaded(obj)
+    return 0
 
 
 cdef inline bint is_plain(object value):

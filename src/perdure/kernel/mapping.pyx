@@ -13,8 +13,8 @@ that another thread's change takes the slow path, which waits for the lock): the
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 
-from perdure.kernel._plain cimport is_plain
-from perdure.kernel.durable cimport ensure_loaded, is_free
+from perdure.kernel._plain cimport be_loaded, is_plain
+from perdure.kernel.durable cimport is_free
 
 cdef enum:
     _GHOST = 0
@@ -79,12 +79,12 @@ cdef class HotMapping(Durable):
 
     def _perdure_entries_(self):
         """The hot dictionary, after loading."""
-        ensure_loaded(self)
+        be_loaded(self)
         return self._perdure_hot_
 
     def _perdure_all_(self):
         """The hot dictionary if it has all entries, else None; after loading."""
-        ensure_loaded(self)
+        be_loaded(self)
         return self._perdure_hot_ if self._perdure_complete_ else None
 
     def _perdure_swap_(self, dict hot, bint complete):
@@ -132,11 +132,11 @@ cdef class HotMapping(Durable):
         return value
 
     def __len__(self):
-        ensure_loaded(self)
+        be_loaded(self)
         return len(self._perdure_hot_) if self._perdure_pending_ is None else self._perdure_count_
 
     def __contains__(self, key):
-        ensure_loaded(self)
+        be_loaded(self)
         if is_quick(key) and PyDict_GetItemWithError(self._perdure_hot_, key) != NULL:
             return True
         return self._perdure_has_(key)

@@ -12,8 +12,8 @@ lock. A reader that finds the tree changing waits for the lock too.
 """
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from perdure.kernel._plain cimport is_plain
-from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, is_free
+from perdure.kernel._plain cimport be_loaded, is_plain
+from perdure.kernel.durable cimport Durable, Owner, is_free
 
 from contextlib import nullcontext
 
@@ -144,7 +144,7 @@ cdef class HotSequence(Node):
                 node = child_of(node, &place)
                 if node.state <= _GHOST:
                     switched = True
-                ensure_loaded(node)
+                be_loaded(node)
             if (not switched or self._is_still(version)) and place < len(node._perdure_items_):
                 offset[0] = place
                 return node
@@ -162,7 +162,7 @@ cdef class HotSequence(Node):
                 raise IndexError(f"{type(self).__name__} index out of range")
             while node._perdure_ends_ is not None:
                 node = child_of(node, &place)
-                ensure_loaded(node)
+                be_loaded(node)
             if place >= len(node._perdure_items_):
                 raise CorruptRecordError(f"damaged page #{node.oid}: it has fewer elements than its list counts")
             offset[0] = place
@@ -199,14 +199,14 @@ cdef class HotSequence(Node):
     def _perdure_find_(self, Py_ssize_t index):
         """The leaf of the element at `index` and its place there."""
         cdef Py_ssize_t offset
-        ensure_loaded(self)
+        be_loaded(self)
         cdef Node node = self.locate(index, &offset)
         return node, offset
 
     def _perdure_part_(self, Py_ssize_t start, Py_ssize_t stop, bint raw):
         """A copy of the elements from `start` to `stop`, as far as they are in one leaf; IndexError beyond the end."""
         cdef Py_ssize_t offset
-        ensure_loaded(self)
+        be_loaded(self)
         if start >= len(self):
             raise IndexError(start)
         cdef Node node = self.locate(start, &offset)
@@ -214,7 +214,7 @@ cdef class HotSequence(Node):
         return node._perdure_items_[offset:stop] if raw else read_items(node._perdure_items_, offset, stop)
 
     def __len__(self):
-        ensure_loaded(self)
+        be_loaded(self)
         return self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
 
     def __getitem__(self, index):
@@ -224,7 +224,7 @@ cdef class HotSequence(Node):
         if isinstance(index, slice):
             return self._perdure_slice_(index)
         place = as_index(self, index)
-        ensure_loaded(self)
+        be_loaded(self)
         length = self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
         if place < 0:
             place += length
@@ -239,7 +239,7 @@ cdef class HotSequence(Node):
 
     def __iter__(self):
         cdef SequenceIterator iterator = SequenceIterator()
-        ensure_loaded(self)
+        be_loaded(self)
         iterator.sequence = self
         return iterator
 
@@ -333,7 +333,7 @@ cdef class SequenceIterator:
         if len(pages) > 1 and sequence.owner is not None:
             sequence.owner.prefetch(pages)
         try:
-            ensure_loaded(sequence)
+            be_loaded(sequence)
             self.node = sequence.locate(self.index, &self.offset)
         except IndexError:
             return False
