@@ -47,7 +47,8 @@ def committing(connection: Connection, done: threading.Event) -> Callable[[], No
     def work() -> None:
         while not done.is_set():
             connection.commit()
-            connection.sweep(0)
+            with connection.lock:
+                connection.sweep(0)
 
     return work
 

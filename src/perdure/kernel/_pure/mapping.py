@@ -6,6 +6,7 @@ from typing import Any
 
 from perdure.kernel._pure import durable
 from perdure.kernel._pure.durable import GHOST, Durable, _is_free
+from perdure.kernel._pure.sequence import _locked
 
 NEW = 0
 KEPT = 1
@@ -58,8 +59,8 @@ class HotMapping(Durable):
         return HotMapping.__new__(cls)
 
     def _perdure_place_(self, key: Any, value: Any) -> bool:
-        if not _is_free(self) or type(key) not in _QUICK:
-            return False
+        if durable.owner_of(self) is not None or not _is_free(self) or type(key) not in _QUICK:
+            return False  # without the compiled module, changes are not single steps: they need the lock
         hot, pending = self._perdure_hot_, self._perdure_pending_
         assert hot is not None
         if pending is not None:
@@ -77,13 +78,15 @@ class HotMapping(Durable):
         return True
 
     def _perdure_entries_(self) -> dict[Any, Any]:
-        durable.load(self)
-        assert self._perdure_hot_ is not None
-        return self._perdure_hot_
+        with _locked(self):
+            durable.load(self)
+            assert self._perdure_hot_ is not None
+            return self._perdure_hot_
 
     def _perdure_all_(self) -> dict[Any, Any] | None:
-        durable.load(self)
-        return self._perdure_hot_ if self._perdure_complete_ else None
+        with _locked(self):
+            durable.load(self)
+            return self._perdure_hot_ if self._perdure_complete_ else None
 
     def _perdure_swap_(self, hot: dict[Any, Any], complete: bool) -> None:
         self._perdure_hot_ = hot
@@ -128,14 +131,13 @@ class HotMapping(Durable):
         return value
 
     def __len__(self) -> int:
-        durable.load(self)
-        assert self._perdure_hot_ is not None
-        return len(self._perdure_hot_) if self._perdure_pending_ is None else self._perdure_count_
+        with _locked(self):
+            durable.load(self)
+            assert self._perdure_hot_ is not None
+            return len(self._perdure_hot_) if self._perdure_pending_ is None else self._perdure_count_
 
     def __contains__(self, key: object) -> bool:
-        durable.load(self)
-        assert self._perdure_hot_ is not None
-        if type(key) in _QUICK and key in self._perdure_hot_:
+        if type(key) in _QUICK and key in self._perdure_entries_():
             return True
         return bool(self._perdure_has_(key))
 
@@ -154,8 +156,7 @@ class HotDict(HotMapping):
 
     def _perdure_look_(self, key: Any) -> Any:
         if type(key) in _QUICK and durable.state_of(self) > GHOST:
-            assert self._perdure_hot_ is not None
-            found = self._perdure_hot_.get(key, _ABSENT)
+            found = self._perdure_entries_().get(key, _ABSENT)
             return _ABSENT if type(found) is _weak_type else found
         return _ABSENT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from perdure.errors import CorruptRecordError
@@ -22,6 +22,12 @@ def set_weak_type(kind: type | None) -> None:
     """Elements of type `kind` are read as their `target`."""
     global _weak_type
     _weak_type = kind
+
+
+def _locked(obj: Durable) -> AbstractContextManager[Any]:
+    """The lock of the object's owner; nothing for a new object without one."""
+    owner = durable.owner_of(obj)
+    return nullcontext() if owner is None else owner.lock
 
 
 def _unwrap(value: Any) -> Any:
@@ -108,9 +114,8 @@ class HotSequence(Node):
         self._perdure_version_ += 1
 
     def _perdure_find_(self, index: int) -> tuple[Node, int]:
-        durable.load(self)
-        owner = durable.owner_of(self)
-        with nullcontext() if owner is None else owner.lock:
+        with _locked(self):
+            durable.load(self)
             if index >= len(self):
                 raise IndexError(f"{type(self).__name__} index out of range")
             node: Node = self
@@ -127,14 +132,16 @@ class HotSequence(Node):
             return node, index
 
     def _perdure_part_(self, start: int, stop: int, raw: bool) -> Any:
-        node, offset = self._perdure_find_(start)
-        items = node._perdure_items_
-        stop = min(len(items), offset + stop - start)
-        return items[offset:stop] if raw else read_items(items, offset, stop)
+        with _locked(self):
+            node, offset = self._perdure_find_(start)
+            items = node._perdure_items_
+            stop = min(len(items), offset + stop - start)
+            return items[offset:stop] if raw else read_items(items, offset, stop)
 
     def __len__(self) -> int:
-        durable.load(self)
-        return self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
+        with _locked(self):
+            durable.load(self)
+            return self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -147,8 +154,9 @@ class HotSequence(Node):
             place += length
         if not 0 <= place < length:
             raise IndexError(f"{type(self).__name__} index out of range")
-        node, place = self._perdure_find_(place)
-        return _unwrap(node._perdure_items_[place])
+        with _locked(self):
+            node, place = self._perdure_find_(place)
+            return _unwrap(node._perdure_items_[place])
 
     def __iter__(self) -> Iterator[Any]:
         durable.load(self)
@@ -170,7 +178,7 @@ class HotList(HotSequence):
         """Add an element at the end."""
         if not _is_plain(value):
             value = self._perdure_convert_("", value)
-        if _is_free(self) and self._perdure_ends_ is None:
+        if durable.owner_of(self) is None and _is_free(self) and self._perdure_ends_ is None:
             self._perdure_items_.append(value)
         else:
             self._perdure_append_(value)
@@ -198,7 +206,11 @@ class SequenceIterator:
         if self._index >= len(self._sequence):
             self._sequence = None
             raise StopIteration
-        value = self._sequence[self._index]
+        try:
+            value = self._sequence[self._index]
+        except IndexError:  # another thread removed it
+            self._sequence = None
+            raise StopIteration from None
         self._index += 1
         return value
 
