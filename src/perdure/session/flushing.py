@@ -71,8 +71,7 @@ class Flushing(Objects):
                 self._flush_all(fresh, changed)
             self.tagging.flush()
             self._types.clear()
-            if self.cached_bytes > self.budget:
-                self.sweep(self.budget * 3 // 4)
+            self._make_room()
 
     def _flush_all(self, fresh: list[durable.Durable], changed: list[durable.Durable]) -> None:
         fresh.reverse()

@@ -62,8 +62,7 @@ class Objects(PendingBytes):
             if data is None:
                 raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
             found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)
-            if self.cached_bytes > self.budget:
-                self.sweep(self.budget * 3 // 4)
+            self._make_room()
             return found
 
     def contains(self, oid: int) -> bool:
@@ -100,6 +99,10 @@ class Objects(PendingBytes):
 
     def _restore(self, obj: durable.Durable, data: bytes) -> None:
         records.restore(self, obj, data, self.catalog.shapes, self._extend)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Sweep the cache when it is over its budget."""
         if self.cached_bytes > self.budget:
             self.sweep(self.budget * 3 // 4)
 
@@ -143,8 +146,7 @@ class Objects(PendingBytes):
                 if data is not None:
                     records.fetch(self, oid, data, self.catalog.shapes, self._extend)
             found = [obj for obj in map(self.objects.get, oids) if obj is not None]
-            if self.cached_bytes > self.budget:
-                self.sweep(self.budget * 3 // 4)
+            self._make_room()
             return [obj for obj in found if durable.state_of(obj) != durable.DEAD]
 
     def _is_loaded(self, oid: int) -> bool:
