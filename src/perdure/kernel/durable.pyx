@@ -199,14 +199,12 @@ cdef Layout layout_of(object cls):
 
 
 cdef int ensure_loaded(Durable self) except -1:
-    if self.state > _GHOST:
-        self.touched = 1
-        return 0
-    if self.state == _DEAD:
-        raise DeadReferenceError(describe(self) + " was deleted or its creation was rolled back")
-    if self.owner is None:
-        raise ObjectError(describe(self) + " is no longer accessible: its database was closed")
-    self.owner.load(self)
+    while self.state <= _GHOST:  # another thread may make it a ghost again on the way back from `load`
+        if self.state == _DEAD:
+            raise DeadReferenceError(describe(self) + " was deleted or its creation was rolled back")
+        if self.owner is None:
+            raise ObjectError(describe(self) + " is no longer accessible: its database was closed")
+        self.owner.load(self)
     self.touched = 1
     return 0
 
@@ -217,7 +215,7 @@ cdef int ensure_writable(Durable self) except -1:
     if self.owner is None and self.state == _GHOST:
         raise ClosedObjectError(describe(self) + " is no longer accessible: its database was closed")
     ensure_loaded(self)
-    if not is_open(self.owner):
+    while not is_open(self.owner):
         self.owner.gate()
         ensure_loaded(self)
     if self.state == _CLEAN:

@@ -483,7 +483,7 @@ def mark_dirty(obj: Durable) -> None:
     load(obj)
     owner = struct.owner
     assert owner is not None
-    if not _is_open(owner):
+    while not _is_open(owner):
         owner.gate()
         load(obj)
     if struct.state == CLEAN:
@@ -496,14 +496,12 @@ def mark_dirty(obj: Durable) -> None:
 def load(obj: Durable) -> None:
     """Load `obj` if it is a ghost."""
     struct = obj._perdure_struct_
-    if struct.state > GHOST:
-        struct.touched = 1
-        return
-    if struct.state == DEAD:
-        raise DeadReferenceError(describe(obj) + " was deleted or its creation was rolled back")
-    if struct.owner is None:
-        raise ObjectError(describe(obj) + " is no longer accessible: its database was closed")
-    struct.owner.load(obj)
+    while struct.state <= GHOST:  # another thread may make it a ghost again on the way back from `load`
+        if struct.state == DEAD:
+            raise DeadReferenceError(describe(obj) + " was deleted or its creation was rolled back")
+        if struct.owner is None:
+            raise ObjectError(describe(obj) + " is no longer accessible: its database was closed")
+        struct.owner.load(obj)
     struct.touched = 1
 
 
