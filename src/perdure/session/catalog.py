@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 Shape = records.Shape
 
-__all__ = ["Catalog", "ClassEntry", "Shape"]
+__all__ = ["DECISION", "Catalog", "ClassEntry", "Shape"]
 
 _CATALOG = spaces.CATALOG.id
 _CLASS = b"c"
 _SHAPE = b"s"
+DECISION = b"t"
+"""How the keys of the catalog begin that say of a transaction over several databases that it was committed."""
 _IDS_RESERVED_AT_ONCE = 32
 
 

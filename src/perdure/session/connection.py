@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from perdure.errors import ConflictError, ObjectError
+from perdure.errors import ConflictError, ObjectError, StateUnavailableError
 from perdure.kernel import changes, durable, keys
+from perdure.session.catalog import DECISION
+from perdure.session.conflicts import describe_key, explained
 from perdure.session.flushing import Flushing
 from perdure.session.lifetime import Lifetime
 from perdure.session.overlay import Overlay
@@ -21,6 +23,7 @@ _RECORDS = spaces.RECORDS.id
 _TAGS = spaces.OBJECT_TAGS.id
 _ENTRIES = spaces.ENTRIES.id
 _COUNTERS = spaces.COUNTERS.id
+_CATALOG = spaces.CATALOG.id
 
 
 class Savepoint:
@@ -58,6 +61,8 @@ class Connection(Flushing):
         self.lifetime = Lifetime(self)
         self.tagging = Tagging(self)
         self._reads: dict[int, set[bytes]] = {}
+        self.obsolete: set[bytes] = set()
+        """Keys of the catalog that the next commit removes."""
 
     # -- savepoints ----------------------------------------------------------------------------------------
 
@@ -133,7 +138,10 @@ class Connection(Flushing):
             batch, taken = self.prepare_batch(user=user, description=description, extension=extension)
             if batch is None:
                 return None
-            committed = self.database.storage.commit(batch, self.resolve_conflict)
+            try:
+                committed = self.database.storage.commit(batch, self.resolve_conflict)
+            except ConflictError as error:
+                raise explained(self, batch, error) from error
             self.finish_batch(committed, taken)
             return committed
 
@@ -153,6 +161,8 @@ class Connection(Flushing):
         batch.reads = self._read_keys()
         batch.required = self._required()
         taken = self.catalog.add_pending(batch)
+        if self.obsolete:
+            batch.puts[_CATALOG] = {**dict.fromkeys(self.obsolete), **batch.puts.get(_CATALOG, {})}
         return batch, taken
 
     def _read_keys(self) -> dict[int, set[bytes]]:
@@ -175,13 +185,28 @@ class Connection(Flushing):
         self.overlays = [Overlay()]
         self.overlay = self.overlays[0]
         self._reads = {}
+        self.obsolete = set()
         self._move_to(committed.state, own=committed.state)
+
+    def set_batch_apart(self) -> None:
+        """Let what is changed from now on wait behind a batch that is decided and could not be finished yet."""
+        with self.lock:
+            self.overlays.append(Overlay())
+            self.overlay = self.overlays[-1]
+
+    def finish_apart(self, committed: Committed, taken: dict[bytes, bytes]) -> None:
+        """The batch that `set_batch_apart` left behind is in; later changes are pending."""
+        with self.lock:
+            self.flush()
+            later = self.overlays[1:]
+            self.finish_batch(committed, taken)
+            self.overlays, self.overlay = later, later[-1]
 
     def resolve_conflict(
         self, space: int, key: bytes, old: bytes | None, committed: bytes | None, new: bytes | None
     ) -> bytes | None:
         """Merge a conflicting change; here never possible."""
-        raise ConflictError(f"{spaces.SPACES[space]!r} key {key.hex()} was changed by another commit; try again")
+        raise ConflictError(f"{describe_key(self, space, key)} was changed by another commit; try again")
 
     def abort(self) -> None:
         """Drop all changes and see the newest committed state."""
@@ -211,8 +236,15 @@ class Connection(Flushing):
         previous.release()
 
     def _invalidate(self, after: int, upto: int) -> None:
-        changes = self.database.storage.changes(after, upto)
-        if changes.get(spaces.CATALOG.id):
+        try:
+            changes = self.database.storage.changes(after, upto)
+        except StateUnavailableError:  # packed away: all may have changed
+            self.catalog.refresh()
+            for obj in list(self.objects.values()):
+                durable.make_ghost(obj)
+            return
+        known = cast("list[bytes]", changes.get(_CATALOG, []))
+        if not all(key.startswith(DECISION) for key in known):
             self.catalog.refresh()
         for space in (_RECORDS, _ENTRIES, _COUNTERS):
             for first, count in cast("list[tuple[int, int]]", changes.get(space, [])):

@@ -85,6 +85,11 @@ class Database:
         with _open_lock:
             return os.path.realpath(path) in _open
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may commit to it: other processes, or another part of this one."""
+        return self._opened > 1 or not self._options.get("exclusive", False)
+
     def _read_identity(self) -> int:
         view = self.storage.view()
         try:

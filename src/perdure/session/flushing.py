@@ -28,6 +28,8 @@ class Flushing(Objects):
     tag_changes: changes.Changes
     generation = 0
     """Grows whenever what queries see may have changed."""
+    mutations = 0
+    """Grows whenever something was changed here."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -63,6 +65,7 @@ class Flushing(Objects):
             if not (self.created or self.dirty or self.tagging.has_changes()):
                 return
             self.generation += 1
+            self.mutations += 1
             for obj in self.tagging.new_objects():
                 self.add(obj)
             while self.created or self.dirty:

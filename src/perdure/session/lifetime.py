@@ -171,6 +171,8 @@ class Lifetime:
             dropped.append((oid, shape_id))
             connection.overlay.put(_RECORDS, key, None)
             self._forget(oid)
+        if dropped:
+            connection.mutations += 1
         connection.tagging.dropped(dropped)
 
     def _forget(self, oid: int) -> None:

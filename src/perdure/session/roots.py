@@ -11,14 +11,15 @@ from perdure.storage import spaces
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["delete_root", "get_root", "root_names", "set_root"]
+__all__ = ["ROOT", "delete_root", "get_root", "root_names", "set_root"]
 
 _CATALOG = spaces.CATALOG.id
-_ROOT = b"r"
+ROOT = b"r"
+"""How the keys of roots begin in the catalog."""
 
 
 def _key(name: str) -> bytes:
-    return _ROOT + keys.encode((name,))
+    return ROOT + keys.encode((name,))
 
 
 def root_oid(connection: Connection, name: str) -> int | None:
@@ -55,5 +56,5 @@ def delete_root(connection: Connection, name: str) -> bool:
 
 def root_names(connection: Connection) -> Iterator[str]:
     """All names, in order."""
-    for key, _ in connection.scan(_CATALOG, _ROOT, b"s"):
+    for key, _ in connection.scan(_CATALOG, ROOT, b"s"):
         yield cast(str, keys.decode(key[1:])[0])

@@ -12,6 +12,7 @@ from perdure.errors import PerdureError
 from perdure.kernel import codec, keys
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class
 from perdure.session.overlay import TAG_LIMIT, posting_prefix
+from perdure.session.roots import ROOT
 from perdure.session.tagging import class_tag, decode_row
 from perdure.storage import Problem, merge, spaces
 
@@ -25,7 +26,6 @@ _RECORDS = spaces.RECORDS
 _REFCOUNTS = spaces.REFCOUNTS
 _TAGS = spaces.OBJECT_TAGS
 _POSTINGS = spaces.POSTINGS
-_ROOT = b"r"
 
 
 def verify(database: Database) -> Iterator[Problem]:
@@ -91,7 +91,7 @@ class _Check:
             self._tagged.setdefault(class_tag(shape.entry.class_id), set()).add(oid)
 
     def _roots(self) -> None:
-        for _, value in self._connection.scan(spaces.CATALOG, _ROOT, b"s"):
+        for _, value in self._connection.scan(spaces.CATALOG, ROOT, b"s"):
             self._holders[cast(int, codec.decode_value(value))] += 1
 
     def _tags(self) -> Iterator[Problem]:

@@ -21,7 +21,6 @@ from perdure.workspace.functions import (
     open,
     refresh,
     snapshot,
-    wait,
 )
 from perdure.workspace.information import (
     PrefixMetaData,
@@ -36,16 +35,34 @@ from perdure.workspace.information import (
     get_prefixes,
     set_cache_size,
 )
+from perdure.workspace.locking import LockedManager
+from perdure.workspace.retrying import retry
+from perdure.workspace.selecting import (
+    ModIterable,
+    ModIterator,
+    SnapshotWindow,
+    select_deleted,
+    select_modified,
+    select_new,
+)
 from perdure.workspace.snapshot import Head, Snapshot
+from perdure.workspace.waiting import async_wait, await_commit, begin_locked, locked, wait
 
 __all__ = [
     "AtomicManager",
     "Head",
+    "LockedManager",
+    "ModIterable",
+    "ModIterator",
     "PrefixMetaData",
     "Snapshot",
+    "SnapshotWindow",
+    "async_wait",
     "atomic",
     "atomic_assign",
+    "await_commit",
     "begin_atomic",
+    "begin_locked",
     "build_flags",
     "clear_cache",
     "close",
@@ -65,8 +82,13 @@ __all__ = [
     "get_state_num",
     "get_type",
     "init",
+    "locked",
     "open",
     "refresh",
+    "retry",
+    "select_deleted",
+    "select_modified",
+    "select_new",
     "set_cache_size",
     "snapshot",
     "types",

@@ -7,12 +7,14 @@ no block that is not theirs.
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from perdure.errors import WorkspaceError
 from perdure.session import Connection, Savepoint
+from perdure.workspace.gates import Gate, acquire_all, closed, locked_all
 
 if TYPE_CHECKING:
     from perdure.workspace.prefix import Prefix
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["AtomicManager", "Blocks"]
 
-_RETRY_SECONDS = 0.001
-
 
 class _Block:
     """One level of nesting: what it has to undo, and the locks that it holds."""
 
     def __init__(self) -> None:
         self.savepoints: list[tuple[Connection, Savepoint]] = []
+        self.gates: list[tuple[Callable[[], None] | None, int]] = []
+        self.held: list[Prefix] = []
+        """Prefixes of other writers, which stay at their state inside of the block."""
         self.open = True
 
 
@@ -49,17 +52,25 @@ class Blocks:
         self._turn.acquire()
         block = _Block()
         try:
-            connections = [prefix.connection for prefix in self._workspace.list_open() if prefix.writable]
-            _acquire_all(connections)
+            connections = []
+            for prefix in self._workspace.list_open():
+                if prefix.writable:
+                    connections.append(prefix.connection)
+                else:
+                    prefix.hold()
+                    block.held.append(prefix)
+            acquire_all(connections)
             try:
                 for connection in connections:
                     self._enter(block, connection)
             except BaseException:
+                entered = len(block.savepoints)
                 self._undo(block)
-                for connection in connections[len(block.savepoints) :]:
+                for connection in connections[entered:]:
                     connection.lock.release()
                 raise
         except BaseException:
+            _let_go(block)
             self._turn.release()
             raise
         self._blocks.append(block)
@@ -68,7 +79,18 @@ class Blocks:
 
     def _enter(self, block: _Block, connection: Connection) -> None:
         block.savepoints.append((connection, connection.savepoint()))
-        connection.gate, connection.gate_thread = _Gate(connection), threading.get_ident()
+        block.gates.append((connection.gate, connection.gate_thread))
+        connection.gate, connection.gate_thread = Gate(connection), threading.get_ident()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other threads from changing anything and from blocks of their own; blocks may follow each other."""
+        with self._turn, ExitStack() as stack:
+            connections = [prefix.connection for prefix in self._workspace.list_open() if prefix.writable]
+            stack.enter_context(locked_all(connections))
+            for connection in connections:
+                stack.enter_context(closed(connection))
+            yield
 
     def joined(self, prefix: Prefix) -> None:
         """Take a prefix that was opened inside of the block into it."""
@@ -99,6 +121,7 @@ class Blocks:
             else:
                 self._undo(block)
         finally:
+            _let_go(block)
             self._turn.release()
 
     def _keep(self, block: _Block) -> None:
@@ -108,48 +131,27 @@ class Blocks:
         except BaseException:
             self._undo(block)
             raise
-        for connection, savepoint in block.savepoints:
+        for (connection, savepoint), gate in zip(block.savepoints, block.gates, strict=True):
             savepoint.release()
-            self._leave(connection)
+            _leave(connection, gate)
 
     def _undo(self, block: _Block) -> None:
-        for connection, savepoint in reversed(block.savepoints):
+        for (connection, savepoint), gate in zip(reversed(block.savepoints), reversed(block.gates), strict=True):
             try:
                 savepoint.rollback()
             finally:
-                self._leave(connection)
-
-    def _leave(self, connection: Connection) -> None:
-        if not self._blocks:
-            connection.gate = None
-        connection.lock.release()
+                _leave(connection, gate)
 
 
-class _Gate:
-    """Makes other threads wait before a change while a block is open."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._lock = connection.lock
-
-    def __call__(self) -> None:
-        """Return when the calling thread may change objects of the connection."""
-        with self._lock:
-            pass
+def _leave(connection: Connection, gate: tuple[Callable[[], None] | None, int]) -> None:
+    connection.gate, connection.gate_thread = gate
+    connection.lock.release()
 
 
-def _acquire_all(connections: list[Connection]) -> None:
-    """Take the locks of all connections; gives way instead of waiting for one while it has others."""
-    while True:
-        taken: list[Connection] = []
-        for connection in connections:
-            if not connection.lock.acquire(blocking=not taken):
-                break
-            taken.append(connection)
-        if len(taken) == len(connections):
-            return
-        for connection in taken:
-            connection.lock.release()
-        time.sleep(_RETRY_SECONDS)
+def _let_go(block: _Block) -> None:
+    for prefix in block.held:
+        prefix.let_go()
+    block.held.clear()
 
 
 class AtomicManager:

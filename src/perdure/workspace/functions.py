@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from perdure.model.attributes import assign
 from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.prefix import OpenOptions
 from perdure.workspace.snapshot import Head, Snapshot
+from perdure.workspace.states import Moment
 from perdure.workspace.workspace import Settings, Workspace
 
 __all__ = [
@@ -53,40 +55,62 @@ def init(
     lock_flags: Mapping[str, Any] | None = None,
     no_auto_migrate: bool | None = None,
     no_auto_migration: bool | None = None,
+    shared: bool = False,
+    rpc: Mapping[str, Any] | None = None,
 ) -> None:
     """Start using the prefixes in a directory, which is made when it does not exist.
 
     `prefix` is opened at once, for writing unless `read_write` is False. `autocommit` commits changes in the
     background, at most every `autocommit_interval` milliseconds. `cache_size` is the memory for cached objects, in
     bytes. `lock_flags` (`blocking`, `timeout` in seconds, `force_unlock`) say what to do about other writers.
+    `shared` is the default of `open` for its option of that name. `rpc` are keyword arguments for the `init` of the
+    module `db0_rpc`, if that is installed.
 
-    Raises `RuntimeError` when this process is initialized already.
+    Raises `RuntimeError` when this process is initialized already, or `rpc` is given without that module.
 
     >>> perdure.init("data", prefix="main")  # doctest: +SKIP
     """
     global _workspace, _owner_process
     if _workspace is not None:
         raise WorkspaceError("perdure is already initialized; close() it first")
-    if no_auto_migrate is not None and no_auto_migration is not None:
-        raise WorkspaceError("no_auto_migrate and no_auto_migration are the same option; give one")
+    if rpc is not None and not isinstance(rpc, Mapping):
+        raise TypeError(f"rpc is a mapping of keyword arguments, not {type(rpc).__name__}")
     settings = Settings(
         autocommit=bool(autocommit),
         autocommit_interval=int(autocommit_interval),
         cache_size=int(cache_size),
         lang_cache_size=int(lang_cache_size),
-        no_auto_migrate=bool(no_auto_migrate or no_auto_migration),
+        no_auto_migrate=bool(_one_of(no_auto_migrate, no_auto_migration)),
         lock_flags=dict(lock_flags or {}),
+        shared=bool(shared),
     )
     started = Workspace(Path(dbzero_root).absolute(), settings)
     _workspace, _owner_process = started, os.getpid()
     scope.install(started)
     atexit.register(_close_at_exit)
-    if prefix is not None:
-        try:
+    try:
+        if rpc is not None:
+            _start_rpc(rpc)
+        if prefix is not None:
             open(prefix, "rw" if read_write else "r")
-        except BaseException:
-            _end()
-            raise
+    except BaseException:
+        _end()
+        raise
+
+
+def _one_of(no_auto_migrate: bool | None, no_auto_migration: bool | None) -> bool | None:
+    """The value of an option that has two names."""
+    if no_auto_migrate is not None and no_auto_migration is not None:
+        raise WorkspaceError("no_auto_migrate and no_auto_migration are the same option; give one")
+    return no_auto_migration if no_auto_migrate is None else no_auto_migrate
+
+
+def _start_rpc(arguments: Mapping[str, Any]) -> None:
+    try:
+        module = importlib.import_module("db0_rpc")
+    except ModuleNotFoundError as error:
+        raise WorkspaceError("init(rpc=...) needs the module db0_rpc, which is not installed") from error
+    module.init(**arguments)
 
 
 _MODES = {"rw": True, "w": True, "r": False}
@@ -100,6 +124,7 @@ def open(
     lock_flags: Mapping[str, Any] | None = None,
     history: bool = True,
     check: bool = False,
+    shared: bool | None = None,
     slab_size: int | None = None,
     meta_io_step_size: int | None = None,
     page_io_step_size: int | None = None,
@@ -108,22 +133,31 @@ def open(
 ) -> None:
     """Open a prefix and make it the current one; for `"rw"` (or `"w"`) it is created when there is none.
 
-    `history=False` keeps no past states. `check` verifies the file's structure first. The sizes are accepted for
+    `history=False` keeps no past states. `check` verifies the file's structure first. `shared` lets several processes
+    write the prefix, if all of them open it so: then `commit` raises `ConflictError` when another process was first,
+    nothing is committed in the background, and `retry` is the way to make changes. The sizes are accepted for
     compatibility and mean nothing here. A prefix that is open stays as it is and becomes the current one.
 
     Raises `RuntimeError` for a bad name or mode, a missing prefix opened with `"r"`, a prefix that another process
-    writes.
+    writes, a copy of a prefix that is open, and for `shared` with `autocommit`.
     """
     if not isinstance(prefix_name, str):
         raise TypeError(f"a prefix name is a str, not {type(prefix_name).__name__}")
     if open_mode not in _MODES:
         raise WorkspaceError(f"Invalid access type: {open_mode!r}; use 'rw' or 'r'")
     space = workspace()
+    settings = space.settings
+    together = settings.shared if shared is None else bool(shared)
+    if together and autocommit:
+        raise WorkspaceError("a shared prefix is not committed in the background; use commit() or retry")
+    migrate = _one_of(no_auto_migrate, no_auto_migration)
     options = OpenOptions(
-        autocommit=space.settings.autocommit if autocommit is None else bool(autocommit),
-        lock_flags=dict(space.settings.lock_flags if lock_flags is None else lock_flags),
+        autocommit=not together and (settings.autocommit if autocommit is None else bool(autocommit)),
+        lock_flags=dict(settings.lock_flags if lock_flags is None else lock_flags),
         history=history,
         check=check,
+        shared=together,
+        no_auto_migrate=settings.no_auto_migrate if migrate is None else bool(migrate),
     )
     space.open(prefix_name, write=_MODES[open_mode], options=options)
 
@@ -164,7 +198,10 @@ def _close_at_exit() -> None:
 def commit(prefix_name: str | None = None) -> None:
     """Make pending changes durable: of one prefix, or of all that are open. Nothing for read-only prefixes.
 
-    Raises `RuntimeError` for a prefix that is not open, and inside of `atomic`.
+    The changes of all prefixes are one commit: after a crash all of them are there, or none.
+    Raises `RuntimeError` for a prefix that is not open, and inside of `atomic`; `ConflictError`, with the object's
+    name, when another writer (of a prefix opened `shared`, or the ZODB face) has changed the same first: then all
+    pending changes are undone, so that the work can be done again on what is stored now.
     """
     workspace().commit(prefix_name)
 
@@ -176,26 +213,6 @@ def get_state_num(prefix: str | None = None, finalized: bool = False) -> int:
     """
     found = workspace().opened(prefix)
     return found.connection.state + (1 if found.writable and not finalized else 0)
-
-
-def wait(prefix: str, state: int, timeout: int | None = None) -> bool:
-    """Wait until a prefix has committed a state; False when that takes longer than `timeout` milliseconds.
-
-    Raises `RuntimeError` for a prefix that is not open, `ValueError` for a negative state, `TypeError` for arguments
-    of other types.
-    """
-    for label, value in (("state", state), ("timeout", timeout)):
-        if not isinstance(value, int) or isinstance(value, bool):
-            if label == "timeout" and value is None:
-                continue
-            raise TypeError(f"{label} is an int, not {type(value).__name__}")
-    found = workspace().opened(prefix)
-    if state < 0:
-        raise ValueError(f"a state is not negative: {state}")
-    last = found.database.storage.watch(state - 1, None if timeout is None else timeout / 1000)
-    if not found.writable:
-        found.connection.refresh()
-    return last >= state
 
 
 def atomic() -> AtomicManager:
@@ -222,11 +239,13 @@ def atomic_assign(*objects: Any, **attributes: Any) -> None:
         assign(*objects, **attributes)
 
 
-def snapshot(state_spec: int | Mapping[str, int] | None = None, *, frozen: bool = False) -> Snapshot:
-    """What the open prefixes held at a committed state: now, at a state of the current prefix, or of each named one.
+def snapshot(state_spec: Moment | Mapping[str, Moment] = None, *, frozen: bool = False) -> Snapshot:
+    """What the open prefixes held at a committed state.
 
-    With `frozen`, the same states as in the newest snapshot taken without a state.
-    Raises `ValueError` for a state that does not exist.
+    None is the newest state; a number a state of the current prefix; a `datetime` the newest state of all prefixes at
+    that time (local time when it has no zone). A mapping says it for each prefix by name. Prefixes that are not
+    mentioned are seen at their newest state. With `frozen`, the same states as in the newest snapshot taken without
+    a state. Raises `ValueError` for a state that does not exist.
 
     >>> with perdure.snapshot(3) as before:  # doctest: +SKIP
     ...     before.fetch(uuid).title

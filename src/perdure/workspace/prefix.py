@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,24 @@ from typing import Any
 from perdure.errors import ConflictError, DatabaseLockedError, WorkspaceError
 from perdure.kernel import durable
 from perdure.session import Connection, Database
-from perdure.workspace.background import Follower
+from perdure.storage.prepared import Prepared
+from perdure.workspace.following import Follower
+from perdure.workspace.gates import closed
+from perdure.workspace.waiters import Waiters
 
 __all__ = ["OpenOptions", "Prefix"]
 
 
 @dataclass(frozen=True)
 class OpenOptions:
-    """How a prefix is opened; `lock_flags` as in `init`."""
+    """How a prefix is opened, as in `open`; `lock_flags` as in `init`."""
 
     autocommit: bool = True
     lock_flags: dict[str, Any] = field(default_factory=dict)
     history: bool = True
     check: bool = False
+    shared: bool = False
+    no_auto_migrate: bool = False
 
 
 def _move(connection: Connection, database: Database) -> None:
@@ -35,7 +41,7 @@ def _move(connection: Connection, database: Database) -> None:
 
 
 class Prefix:
-    """A prefix that this process has open; for writing, no other process can write it.
+    """A prefix that this process has open; for writing, no other process can write it unless all open it `shared`.
 
     `implicit`: opened only because something referred to it.
     """
@@ -45,6 +51,9 @@ class Prefix:
         self.path = path
         self.implicit = implicit
         self.options = options
+        self.unfinished: tuple[Prepared, dict[bytes, bytes]] | None = None
+        """A part of a commit over several prefixes that is decided, and that the storage has not taken yet."""
+        self._held = 0
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.exists():
@@ -55,6 +64,7 @@ class Prefix:
         except BaseException:
             self.database.close()
             raise
+        self.waiters = Waiters(self)
         self._follower = None if write else Follower(self)
 
     def _open_database(self, write: bool) -> Database:
@@ -71,7 +81,7 @@ class Prefix:
         options = self.options
         found: dict[str, Any] = {"create": write, "history": options.history, "check": options.check}
         if write:
-            return {**found, "exclusive": True, "lock_flags": options.lock_flags}
+            return {**found, "exclusive": not options.shared, "lock_flags": options.lock_flags}
         return {**found, "read_only": True}
 
     @property
@@ -109,33 +119,75 @@ class Prefix:
                 _move(connection, self.database)
             connection.writable = True
 
-    def commit(self) -> None:
-        """Commit pending changes, if this process may write and there are any.
+    # -- states --------------------------------------------------------------------------------------------
 
-        Raises `ConflictError` when the other face has committed a change of the same things in this process; the
-        changes here are undone then.
-        """
-        if not self.writable:
-            return
-        try:
-            self.connection.commit()
-        except ConflictError:
-            self.connection.abort()
-            raise
+    def hold(self) -> None:
+        """Stay at the present state, whatever is committed elsewhere, until `let_go` was called as often."""
+        with self.connection.lock:
+            self._held += 1
+
+    def let_go(self) -> None:
+        """See `hold`."""
+        with self.connection.lock:
+            self._held -= 1
+
+    def follow(self) -> bool:
+        """Go to the newest state; False when that is not allowed now (see `hold`)."""
+        with self.connection.lock:
+            if self._held:
+                return False
+            self.connection.refresh()
+            return True
 
     def refresh(self) -> bool:
         """See the newest committed state, unless changes are pending; whether it is another one."""
         connection = self.connection
-        with connection.lock:
+        with self.exclusively():
             return not connection.has_changes() and connection.refresh()
 
-    def finish(self) -> None:
-        """Commit for the last time: what nothing stored holds is dropped, whoever has a handle of it."""
-        if self.writable:
-            with self.connection.lock:
-                self.connection.flush()
-                self.connection.lifetime.collect(everything=True)
+    def exclusively(self) -> AbstractContextManager[object]:
+        """Hold the connection's lock; where others commit to the database, too, also keep other threads from changes.
+
+        What another commit has changed becomes a ghost then, which must not hit an object that is just being changed.
+        """
+        return closed(self.connection) if self.writable and self.database.is_shared else self.connection.lock
+
+    def is_ready(self) -> bool:
+        """Whether it can be committed now: no atomic block is under way."""
+        return self.is_open() and (self.unfinished is not None or len(self.connection.overlays) == 1)
+
+    def commit(self, *, undo: bool = True) -> None:
+        """Commit pending changes, if this process may write and there are any.
+
+        Raises `ConflictError` when something else has committed a change of the same things; with `undo`, the changes
+        here are dropped then.
+        """
+        if not self.writable:
+            return
+        with self.exclusively():
+            self.complete()
+            try:
                 self.connection.commit()
+            except ConflictError:
+                if undo:
+                    self.connection.abort()
+                raise
+            if self.options.shared:
+                self.connection.refresh()
+
+    def complete(self) -> None:
+        """Have the storage take a part of a commit over several prefixes that it could not take before."""
+        if self.unfinished is not None:
+            prepared, taken = self.unfinished
+            self.connection.finish_apart(prepared.finish(), taken)
+            self.unfinished = None
+
+    def drop_unheld(self) -> None:
+        """Drop what nothing stored holds, whoever has a handle of it: the prefix is going to be closed."""
+        with self.connection.lock:
+            self.complete()
+            self.connection.flush()
+            self.connection.lifetime.collect(everything=True)
 
     def close(self) -> None:
         """End without committing; handles of objects become inaccessible."""

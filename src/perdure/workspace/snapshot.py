@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import StateUnavailableError, WorkspaceError
@@ -11,6 +12,7 @@ from perdure.model.access import exists_in, fetch_from
 from perdure.query import Query
 from perdure.query.finding import connection_for, find_in
 from perdure.session import Connection, Database
+from perdure.workspace.states import state_at
 
 if TYPE_CHECKING:
     from perdure.workspace.workspace import Workspace
@@ -24,9 +26,10 @@ class Snapshot:
     Close it, or use it with `with`; its objects and queries cannot be used afterwards.
     """
 
-    def __init__(self, workspace: Workspace, states: Mapping[str, int]) -> None:
+    def __init__(self, workspace: Workspace, states: Mapping[str, int], moment: datetime | None = None) -> None:
         self._workspace = workspace
         self._states = dict(states)
+        self._moment = moment
         self._connections: dict[int, Connection] = {}
         self._closed = False
         try:
@@ -38,7 +41,8 @@ class Snapshot:
 
     def _connect(self, database: Database, state: int | None) -> Connection:
         budget = self._workspace.settings.cache_size
-        state = database.storage.last_state if state is None else state
+        if state is None:
+            state = database.storage.last_state if self._moment is None else state_at(database, self._moment)
         try:
             made = database.connect(at=state, budget=budget)
         except StateUnavailableError as error:
@@ -53,6 +57,12 @@ class Snapshot:
         self._check_open()
         found = self._connections.get(live.database.uuid)
         return found if found is not None else self._connect(live.database, None)
+
+    def seen(self, database: int) -> Connection | None:
+        """The connection of this snapshot for the database with that uuid; None when the snapshot does not have it."""
+        self._check_open()
+        found = self._connections.get(database)
+        return found if found is not None and found.state > 0 else None
 
     def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
         """`perdure.fetch` in this snapshot."""
@@ -76,7 +86,7 @@ class Snapshot:
 
     def __contains__(self, prefix: object) -> bool:
         self._check_open()
-        return prefix in self._states
+        return isinstance(prefix, str) and self._states.get(prefix, 0) > 0
 
     def close(self) -> None:
         """End the use of the snapshot; harmless when closed."""

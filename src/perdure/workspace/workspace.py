@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from perdure.engine.lock_file import LockFile
-from perdure.errors import PerdureError, WorkspaceError
+from perdure.errors import ConflictError, PerdureError, WorkspaceError
 from perdure.model import scope
-from perdure.session import Connection
+from perdure.session import Connection, Database
 from perdure.workspace.atomic import Blocks
-from perdure.workspace.background import Autocommit
+from perdure.workspace.autocommit import Autocommit
 from perdure.workspace.files import find_prefixes, prefix_file
+from perdure.workspace.locking import Locks
 from perdure.workspace.prefix import OpenOptions, Prefix
+from perdure.workspace.settling import orphans, settle
 from perdure.workspace.snapshot import Head, Snapshot
+from perdure.workspace.states import Moment, states_of
+from perdure.workspace.together import commit_together
 
 __all__ = ["Settings", "Workspace"]
 
@@ -34,6 +39,7 @@ class Settings:
     lang_cache_size: int = 1024
     no_auto_migrate: bool = False
     lock_flags: dict[str, Any] = field(default_factory=dict)
+    shared: bool = False
 
 
 class Workspace:
@@ -49,6 +55,7 @@ class Workspace:
         self.lock = threading.RLock()
         self.prefixes: dict[str, Prefix] = {}
         self.blocks = Blocks(self)
+        self.locks = Locks(self)
         self.head = Head(self)
         self.snapshots: weakref.WeakKeyDictionary[Connection, Snapshot] = weakref.WeakKeyDictionary()
         self.closed = False
@@ -80,18 +87,57 @@ class Workspace:
                 self._entered(found)
             return found
         path = prefix_file(self.root, name)
-        prefix = Prefix(name, path, write=write, implicit=implicit, options=options)
+        prefix = self._settled(Prefix(name, path, write=write, implicit=implicit, options=options))
+        other = self.prefixes.get(self._known.get(prefix.database.uuid, ""))
+        if other is not None:
+            prefix.close()
+            raise WorkspaceError(
+                f"{path} is a copy of the open prefix {other.name}, with the same identity; close that one first"
+            )
         self.prefixes[name] = prefix
         self._known[prefix.database.uuid] = name
         self._share_cache()
         self._entered(prefix)
         return prefix
 
+    def _settled(self, prefix: Prefix) -> Prefix:
+        """A prefix just opened, after completing or undoing what a crash left of commits over several prefixes."""
+        if not orphans(prefix.database):
+            return prefix
+        if prefix.writable:
+            settle(prefix.database, self._ask)
+            prefix.connection.refresh()
+            return prefix
+        name, path, implicit = prefix.name, prefix.path, prefix.implicit
+        prefix.close()
+        with contextlib.suppress(PerdureError):  # another process writes it, or nobody may: then it shows what was
+            database = Database.open(path, name=name, create=False)
+            try:
+                settle(database, self._ask)
+            finally:
+                database.close()
+        return Prefix(name, path, write=False, implicit=implicit, options=prefix.options)
+
+    def _ask(self, uuid: int, question: Callable[[Database], bool]) -> bool | None:
+        """What a question about the database with that uuid gives, be its prefix open or not; None: it is not here."""
+        for prefix in self.prefixes.values():
+            if prefix.database.uuid == uuid:
+                return question(prefix.database)
+        for name, path in self.find_files():
+            with contextlib.suppress(PerdureError):
+                database = Database.open(path, name=name, create=False, read_only=True)
+                try:
+                    if database.uuid == uuid:
+                        return question(database)
+                finally:
+                    database.close()
+        return None
+
     def _entered(self, prefix: Prefix) -> None:
         """Take a prefix that has become writable into the running atomic block and the autocommit."""
         self.blocks.joined(prefix)
         if prefix.writable and prefix.autocommits and self._autocommit is None:
-            self._autocommit = Autocommit(self.list_open, self.settings.autocommit_interval / 1000)
+            self._autocommit = Autocommit(self.list_open, self.locks, self.settings.autocommit_interval / 1000)
 
     def close(self, name: str) -> None:
         """Commit and close one prefix; nothing when it is not open."""
@@ -100,7 +146,8 @@ class Workspace:
         if prefix is None:
             return
         try:
-            prefix.finish()
+            with self.locks.leaving(prefix):
+                self._finish([prefix])
             for other in self.list_open():
                 if other is not prefix:
                     _sweep(other.connection, 0)  # what refers to the prefix will find it closed, or open it again
@@ -114,13 +161,27 @@ class Workspace:
             self._autocommit.stop()
         errors: list[BaseException] = []
         prefixes = self.list_open()
-        for end in (Prefix.finish, self._close):  # all commits first: they may refer to other prefixes' objects
-            for prefix in prefixes:
+        ends: list[Callable[[], None]] = [lambda: self._finish(prefixes)]
+        ends += [lambda prefix=prefix: self._close(prefix) for prefix in prefixes]  # type: ignore[misc]
+        for end in ends:
+            try:
+                end()
+            except Exception as error:
+                errors.append(error)
+        self.closed = True
+        if errors:
+            raise errors[0]
+
+    def _finish(self, prefixes: list[Prefix]) -> None:
+        """Commit for the last time."""
+        errors: list[Exception] = []
+        for prefix in prefixes:
+            if prefix.writable:
                 try:
-                    end(prefix)
+                    prefix.drop_unheld()
                 except Exception as error:
                     errors.append(error)
-        self.closed = True
+        commit_together(prefixes)
         if errors:
             raise errors[0]
 
@@ -141,8 +202,13 @@ class Workspace:
         """Commit one prefix or all of them."""
         chosen = self.list_open() if name is None else [self.opened(name)]
         self._check_not_atomic("commit")
-        for prefix in chosen:
-            prefix.commit()
+        try:
+            commit_together(chosen)
+        except ConflictError:
+            for prefix in chosen:
+                if prefix.writable and prefix.database.is_shared:
+                    settle(prefix.database, self._ask)  # what is in the way may be left of a process that has gone
+            raise
 
     def _check_not_atomic(self, action: str) -> None:
         if self.blocks.active():
@@ -231,7 +297,13 @@ class Workspace:
             return self._open(name, write=write, implicit=True, options=self._default_options()).connection
 
     def _default_options(self) -> OpenOptions:
-        return OpenOptions(autocommit=self.settings.autocommit, lock_flags=self.settings.lock_flags)
+        settings = self.settings
+        return OpenOptions(
+            autocommit=settings.autocommit and not settings.shared,
+            lock_flags=settings.lock_flags,
+            shared=settings.shared,
+            no_auto_migrate=settings.no_auto_migrate,
+        )
 
     def holding(self, database: int, name: str | None = None) -> Connection:
         """The live connection of the database with the uuid `database`, opened read-only when it is not open."""
@@ -259,23 +331,17 @@ class Workspace:
         self.prefixes.pop(name).close()
         return False
 
-    def snapshot(self, spec: int | Mapping[str, int] | None, *, frozen: bool) -> Snapshot:
+    def snapshot(self, spec: Moment | Mapping[str, Moment], *, frozen: bool) -> Snapshot:
         """A snapshot; see `perdure.snapshot`."""
         if frozen:
             if self.head_states is None:
                 raise WorkspaceError("there is no snapshot of the head to take again; take one without frozen first")
             return Snapshot(self, {name: state for name, state in self.head_states.items() if name in self.prefixes})
-        wanted: Mapping[str, int] = (
-            {} if spec is None else {self.current_prefix().name: spec} if isinstance(spec, int) else spec
-        )
-        for name, state in wanted.items():
-            if not isinstance(state, int) or isinstance(state, bool):
-                raise TypeError(f"the state of {name} is an int, not {type(state).__name__}")
-            if state < 1:
-                raise ValueError(f"there is no state {state}")
-            self.named(name)
-        states = {prefix.name: prefix.database.storage.last_state for prefix in self.list_open()}
-        made = Snapshot(self, {**states, **wanted})
+        if isinstance(spec, Mapping):
+            for name in spec:
+                self.named(name)
+        states, moment = states_of(spec, self.list_open(), self._current[-1] if self._current else None)
+        made = Snapshot(self, states, moment)
         if spec is None:
             self.head_states = states
         return made

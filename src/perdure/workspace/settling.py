@@ -1,0 +1,85 @@
+"""What a crash in the middle of a commit over several prefixes left is completed or undone at the next opening."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from perdure.errors import StorageError
+from perdure.session import Database
+from perdure.session.catalog import DECISION
+from perdure.storage import spaces
+from perdure.storage.prepared import Prepared
+
+__all__ = ["decision_key", "is_decided", "is_under_way", "new_transaction", "orphans", "part_id", "settle"]
+
+_log = logging.getLogger("perdure")
+_PREPARED = b"memo:"
+_RANDOM_BYTES = 16
+_UUID_BYTES = 8
+_TRANSACTION_BYTES = _RANDOM_BYTES + _UUID_BYTES
+
+
+def new_transaction(first: Database) -> bytes:
+    """What names a commit over several databases: random bytes, and the database that holds the decision."""
+    return secrets.token_bytes(_RANDOM_BYTES) + first.uuid.to_bytes(_UUID_BYTES, "big")
+
+
+def part_id(transaction: bytes, number: int) -> bytes:
+    """The transaction id under which a part is prepared in its database."""
+    return _PREPARED + transaction + number.to_bytes(4, "big")
+
+
+def decision_key(transaction: bytes) -> bytes:
+    """The key in the catalog of the first database that says that the transaction is committed."""
+    return DECISION + transaction
+
+
+def is_decided(database: Database, transaction: bytes) -> bool:
+    """Whether the decision is in this database."""
+    with database.storage.view() as view:
+        return view.get(spaces.CATALOG.id, decision_key(transaction)) is not None
+
+
+def orphans(database: Database) -> list[Prepared]:
+    """Parts of commits over several prefixes that wait here though the process that made them has gone."""
+    return [one for one in _waiting(database) if one.orphaned]
+
+
+def is_under_way(database: Database) -> bool:
+    """Whether a living process is committing over several prefixes, and this is one of them."""
+    return any(not one.orphaned for one in _waiting(database))
+
+
+def _waiting(database: Database) -> list[Prepared]:
+    return [one for one in database.storage.prepared() if one.transaction_id.startswith(_PREPARED)]
+
+
+def settle(database: Database, find: Callable[[int, Callable[[Database], bool]], bool | None]) -> bool:
+    """Finish or abort the orphans of a database open for writing; whether there were any.
+
+    `find(uuid, ask)` gives what `ask` says of the database with that uuid, None when it is not there: then the part
+    waits, and what it changes cannot be changed until it can be settled.
+    """
+    waiting = orphans(database)
+    for prepared in waiting:
+        transaction = prepared.transaction_id[len(_PREPARED) :][:_TRANSACTION_BYTES]
+        first = int.from_bytes(transaction[_RANDOM_BYTES:], "big")
+        decided = find(first, lambda found, name=transaction: is_decided(found, name))  # type: ignore[misc]
+        if decided is None:
+            _log.warning(
+                "%s has a part of a commit that waits for the prefix with the uuid %016x, which is not there; until it "
+                "is, what the commit changes cannot be changed",
+                database.name,
+                first,
+            )
+            continue
+        try:
+            if decided:
+                prepared.finish()
+            else:
+                prepared.abort()
+        except StorageError as error:
+            _log.info("a part of a commit in %s was settled elsewhere: %s", database.name, error)
+    return bool(waiting)
