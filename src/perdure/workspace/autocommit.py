@@ -40,13 +40,14 @@ class Autocommit:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval):
-            found = [one for one in self._prefixes() if one.autocommits and one.writable]
-            if changed := [prefix for prefix in found if prefix.connection.has_changes()]:
-                self._commit(changed)
+            prefixes = [one for one in self._prefixes() if one.autocommits and one.writable]
+            if any(prefix.connection.has_changes() for prefix in prefixes):
+                self._commit(prefixes)
 
     def _commit(self, prefixes: list[Prefix]) -> None:
         names = {prefix.name for prefix in prefixes}
         try:
+            # All of them: an atomic block that ends meanwhile may have changed several.
             with locked_all([prefix.connection for prefix in prefixes]), self._locks.none_held() as free:
                 if free:
                     commit_together([prefix for prefix in prefixes if prefix.is_ready()], undo=False)
@@ -55,7 +56,7 @@ class Autocommit:
             if not names <= self._failing:  # once, not at every interval
                 self._failing |= names
                 _log.error(
-                    "autocommit of prefix %s failed; changes stay pending, and commit() or close() raise unless it "
+                    "autocommit (prefixes %s) failed; changes stay pending, and commit() or close() raise unless it "
                     "succeeds later: %s",
                     ", ".join(sorted(names)),
                     error,

@@ -73,8 +73,7 @@ def init(
     global _workspace, _owner_process
     if _workspace is not None:
         raise WorkspaceError("perdure is already initialized; close() it first")
-    if rpc is not None and not isinstance(rpc, Mapping):
-        raise TypeError(f"rpc is a mapping of keyword arguments, not {type(rpc).__name__}")
+    _check_rpc(rpc)
     settings = Settings(
         autocommit=bool(autocommit),
         autocommit_interval=int(autocommit_interval),
@@ -103,6 +102,11 @@ def _one_of(no_auto_migrate: bool | None, no_auto_migration: bool | None) -> boo
     if no_auto_migrate is not None and no_auto_migration is not None:
         raise WorkspaceError("no_auto_migrate and no_auto_migration are the same option; give one")
     return no_auto_migration if no_auto_migrate is None else no_auto_migrate
+
+
+def _check_rpc(rpc: object) -> None:
+    if rpc is not None and not isinstance(rpc, Mapping):
+        raise TypeError(f"rpc is a mapping of keyword arguments, not {type(rpc).__name__}")
 
 
 def _start_rpc(arguments: Mapping[str, Any]) -> None:
