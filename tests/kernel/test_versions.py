@@ -131,6 +131,28 @@ def test_many_are_sealed_in_key_order(versions, items, state, data):
 
 
 @pytest.mark.parametrize("versions", TWINS)
+@given(st.binary(max_size=12), st.dictionaries(st.binary(max_size=12), st.integers(), max_size=30))
+def test_items_are_sorted_by_their_whole_keys(versions, start, items):
+    prefixed = {start + key: value for key, value in items.items()}
+    keys, values = versions.sorted_items(prefixed)
+    assert list(zip(keys, values, strict=True)) == sorted(prefixed.items())
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_many_items_are_sorted(versions):
+    choices = random.Random(1)
+    items = {b"start" + choices.randbytes(choices.randrange(12)): number for number in range(5000)}
+    keys, values = versions.sorted_items(items)
+    assert list(zip(keys, values, strict=True)) == sorted(items.items())
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_keys_that_are_no_bytes_are_refused(versions):
+    with pytest.raises(TypeError):
+        versions.sorted_items({"k": b"", b"k": b""})
+
+
+@pytest.mark.parametrize("versions", TWINS)
 def test_values_that_are_no_bytes_are_refused(versions):
     with pytest.raises(TypeError):
         list(versions.seal_many({b"k": "text"}, 1))
@@ -140,16 +162,32 @@ def test_values_that_are_no_bytes_are_refused(versions):
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40), max_size=40))
 def test_runs_name_exactly_the_ids(versions, ids):
     keys = sorted(encode_uint(number) + tail for number in ids for tail in (b"", b"x", b"\xff\xff"))
-    runs = versions.id_runs(keys)
+    numbers = decode_varints(versions.encode_runs(keys))
+    runs, end = [], 0
+    for gap, count in zip(numbers[1::2], numbers[2::2], strict=True):
+        runs.append((end + gap, count))
+        end += gap + count
+    assert numbers[0] == len(runs)
     assert [number for first, count in runs for number in range(first, first + count)] == sorted(set(ids))
     assert all(run[0] + run[1] < following[0] for run, following in pairwise(runs))
+
+
+def decode_varints(data):
+    numbers, number, shift = [], 0, 0
+    for byte in data:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            numbers.append(number)
+            number = shift = 0
+    return numbers
 
 
 @pytest.mark.parametrize("versions", TWINS)
 @pytest.mark.parametrize("bad", [b"", b"\x80", b"\xf8\x00", b"\xfc" + b"\0" * 9])
 def test_keys_without_an_id_make_no_runs(versions, bad):
     with pytest.raises(ValueError, match="object id"):
-        versions.id_runs([bad])
+        versions.encode_runs([bad])
 
 
 chains = st.dictionaries(
@@ -226,6 +264,47 @@ def test_a_seek_reads_the_value_of_its_state(versions, chains, state, key):
 
 
 @pytest.mark.parametrize("versions", TWINS)
+@given(chains, st.integers(0, 31), st.lists(prefix_free, max_size=3))
+def test_a_run_reads_what_seeking_each_key_would(versions, chains, state, others):
+    pairs = physical_pairs(chains)
+    keys = sorted([*chains, *others, *others])
+    expected = [plain_value(chains.get(key, {}), state) for key in keys]
+    found = versions.read_run(
+        SPACE,
+        keys,
+        state,
+        lambda physical: iter([pair for pair in pairs if pair[0] >= physical]),
+        lambda space, key, physical: plain_value(chains[key], state),
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_a_run_seeks_where_many_entries_lie_between_two_keys(versions):
+    keys = [encode_uint(number) for number in range(1000)]
+    pairs = sorted(versions.seal(key, 1, versions.FULL, key, SPACE) for key in keys)
+    looked = []
+
+    def scan(physical):
+        for pair in pairs:
+            if pair[0] >= physical:
+                looked.append(pair)
+                yield pair
+
+    wanted = [keys[number] for number in (3, 4, 500, 999)]
+    assert versions.read_run(SPACE, wanted, 1, scan) == wanted
+    assert len(looked) < 100
+    assert versions.read_run(SPACE, wanted, 0, scan) == [None] * 4
+
+
+@pytest.mark.parametrize("versions", TWINS)
+def test_a_run_over_damaged_keys_ends(versions):
+    pairs = [(b"\xff" * 9 + bytes([number]), b"12345") for number in range(100)]
+    with pytest.raises(CorruptRecordError):
+        versions.read_run(SPACE, [b"a", b"b"], 1, lambda physical: iter(pairs))
+
+
+@pytest.mark.parametrize("versions", TWINS)
 def test_a_delta_where_none_can_be_is_damage(versions):
     item = versions.seal(b"k", 1, versions.DELTA, b"v", SPACE)
     with pytest.raises(CorruptRecordError, match="delta"):
@@ -272,22 +351,22 @@ def test_counters_add_up_as_the_storage_reads_them(versions, pairs):
         None if not before else versions.seal_head(name, counter_bytes(before), SPACE)
         for name, (before, _) in zip(names, pairs, strict=True)
     ]
-    changes = {name: change for name, (_, change) in zip(names, pairs, strict=True)}
+    changes = [change for _, change in pairs]
     totals = {name: (before or 0) + change for name, (before, change) in zip(names, pairs, strict=True)}
     if any(not -(2**62) <= total < 2**62 for total in totals.values()):
         with pytest.raises(OverflowError):
             versions.add_counters(names, stored, changes, SPACE)
         return
     found = versions.add_counters(names, stored, changes, SPACE)
-    assert found == {name: counter_bytes(totals[name]) for name in names if changes[name]}
+    assert found == {name: counter_bytes(totals[name]) for name, change in zip(names, changes, strict=True) if change}
 
 
 @pytest.mark.parametrize("versions", TWINS)
 def test_damaged_counters_are_refused(versions):
     for value in (b"", b"\x80", b"\xff" * 9):
         with pytest.raises(CorruptRecordError, match=r"0x6b.*no counter"):
-            versions.add_counters([b"k"], [versions.seal_head(b"k", value, SPACE)], {b"k": 1}, SPACE)
+            versions.add_counters([b"k"], [versions.seal_head(b"k", value, SPACE)], [1], SPACE)
     with pytest.raises(CorruptRecordError, match="checksum"):
-        versions.add_counters([b"k"], [versions.seal_head(b"other", b"\x02", SPACE)], {b"k": 1}, SPACE)
+        versions.add_counters([b"k"], [versions.seal_head(b"other", b"\x02", SPACE)], [1], SPACE)
     with pytest.raises(ValueError, match="each key"):
-        versions.add_counters([b"k"], [], {b"k": 1}, SPACE)
+        versions.add_counters([b"k"], [], [1], SPACE)

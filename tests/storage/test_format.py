@@ -9,6 +9,7 @@ import pytest
 
 from perdure.engine.shared_memory import SharedMemory
 from perdure.kernel import versions
+from perdure.kernel.keys import encode_uint
 from perdure.storage import SPACES, Batch, LogEntry, open_storage
 from perdure.storage import log as storage_log
 from perdure.storage.meta import FORMAT
@@ -59,10 +60,17 @@ def test_stored_value(row):
     assert versions.seal(key, state, kind[0], value, space) == (physical, stored)
 
 
+def _written(space, changed):
+    if SPACES[space].log != "ids":
+        return changed
+    return [encode_uint(number) for first, count in changed for number in range(first, first + count)]
+
+
 @pytest.mark.parametrize(("entry", "data"), ENTRIES)
 def test_log_entry(entry, data):
     made = eval(entry, {"LogEntry": LogEntry})
-    assert storage_log.encode(made) == to_bytes(data)
+    written = {space: _written(space, changed) for space, changed in made.changes.items()}
+    assert storage_log.encode(made, written) == to_bytes(data)
     assert storage_log.decode(made.state, to_bytes(data)) == made
 
 

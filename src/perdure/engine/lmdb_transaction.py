@@ -55,9 +55,13 @@ class LmdbTransaction:
 
     def get_many(self, space: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of `keys`, in their order."""
-        get = self._cursor(space).get
+        cursor = self._cursor(space)
         try:
-            return [get(key) for key in keys]
+            found = cursor.getmulti(keys)  # passes over those that are not there
+            if len(found) == len(keys):
+                return [value for _, value in found]
+            values = dict(found)
+            return [values.get(key) for key in keys]
         except lmdb.Error as error:
             self._fail(error)
 

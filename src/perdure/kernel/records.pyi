@@ -21,6 +21,13 @@ def shape_id_of(data: bytes) -> int: ...
 def fetch(
     owner: Owner, oid: int, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]
 ) -> Durable: ...
+def fetch_many(
+    owner: Owner,
+    oids: list[int],
+    read: Callable[[list[bytes]], list[bytes | None]],
+    shapes: dict[int, Shape],
+    extend: Callable[[int, object], object],
+) -> list[Durable]: ...
 def restore(
     owner: Owner, obj: Durable, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]
 ) -> None: ...

@@ -84,6 +84,33 @@ def shape_id_of(bytes data not None):
 
 def fetch(Owner owner, uint64_t oid, bytes data not None, dict shapes, extend):
     """The object of a record that was read, from the identity map or made and loaded now."""
+    return fetch_one(owner, oid, data, shapes, extend)
+
+
+def fetch_many(Owner owner, list oids, read, dict shapes, extend):
+    """The objects of `oids` that exist, in order; `read(keys)` gives the records of those not loaded."""
+    cdef list wanted = [], wanted_keys = [], found = []
+    cdef Py_ssize_t index
+    cdef PyObject* item
+    for oid in oids:
+        item = PyDict_GetItemWithError(owner.objects, oid)
+        if item == NULL or (<Durable>item).state == _GHOST:
+            wanted.append(oid)
+            wanted_keys.append(encode_uint(oid))
+    if wanted:
+        read_values = read(wanted_keys)
+        for index in range(len(wanted)):
+            if read_values[index] is not None:
+                fetch_one(owner, wanted[index], read_values[index], shapes, extend)
+    for oid in oids:
+        item = PyDict_GetItemWithError(owner.objects, oid)
+        if item != NULL and (<Durable>item).state > _GHOST:
+            (<Durable>item).touched = 1
+            found.append(<object>item)
+    return found
+
+
+cdef object fetch_one(Owner owner, uint64_t oid, bytes data, dict shapes, object extend):
     cdef Py_ssize_t position = 0
     cdef uint64_t shape_id
     cdef PyObject* found

@@ -12,15 +12,31 @@ one versioned space must be prefix-free, as `keys.encode` makes them; otherwise 
 interleave.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_Next
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy
 
+from perdure.kernel._buffer cimport Buffer, buffer_bytes, buffer_free, buffer_init, put_varint
+
 from perdure.errors import CorruptRecordError
+
+cdef extern from *:
+    """
+    #define PERDURE_BYTES(key) PyBytes_AS_STRING(key)
+    #define PERDURE_SIZE(key) PyBytes_GET_SIZE(key)
+    """
+    const char* PERDURE_BYTES(PyObject* key) nogil
+    Py_ssize_t PERDURE_SIZE(PyObject* key) nogil
+    const Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
     _HEAD = 5  # bytes before the value: checksum and kind
     _SUFFIX_MAX = 8
+    _STEPS = 16  # entries stepped over before seeking is quicker
     _SCAN_FACTOR = 64  # versions looked at for each item asked for, before a scan pauses
 
 FULL = 0
@@ -177,91 +193,13 @@ def seal(bytes key, state, int kind, bytes value, int space=0):
     return physical, _stored(space, physical, kind, value)
 
 
-cdef class Sealed:
-    """Physical pairs in key order, each made when it is asked for; `sorted_keys` are the keys without the state.
-
-    Made one at a time they never lie in memory all at once, which for a large commit is most of its cost.
-    """
-    cdef readonly list sorted_keys
-    cdef dict _items
-    cdef uint8_t _end[_SUFFIX_MAX]
-    cdef int _tail
-    cdef int _space
-
-    def __len__(self):
-        return len(self.sorted_keys)
-
-    def __getitem__(self, index):
-        cdef Sealed part
-        if not isinstance(index, slice):
-            return self._pair(self.sorted_keys[index])
-        part = Sealed.__new__(Sealed)
-        part.sorted_keys = self.sorted_keys[index]
-        part._items = self._items
-        part._tail = self._tail
-        part._space = self._space
-        memcpy(part._end, self._end, _SUFFIX_MAX)
-        return part
-
-    def __iter__(self):
-        cdef _SealedIterator iterator = _SealedIterator.__new__(_SealedIterator)
-        iterator._sealed = self
-        return iterator
-
-    cdef tuple _pair(self, bytes key):
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
-        cdef bytes physical = PyBytes_FromStringAndSize(NULL, size + self._tail)
-        cdef object value = self._items[key]
-        memcpy(PyBytes_AS_STRING(physical), PyBytes_AS_STRING(key), size)
-        memcpy(PyBytes_AS_STRING(physical) + size, self._end, self._tail)
-        if value is None:
-            return physical, _stored(self._space, physical, 1, b"")
-        return physical, _stored(self._space, physical, 0, <bytes?> value)
+include "versions_seal.pxi"
 
 
-cdef class _SealedIterator:
-    cdef Sealed _sealed
-    cdef Py_ssize_t _position
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self._position >= len(self._sealed.sorted_keys):
-            raise StopIteration
-        self._position += 1
-        return self._sealed._pair(<bytes?> self._sealed.sorted_keys[self._position - 1])
-
-
-def seal_many(dict items, state, int space=0):
-    """Physical pairs, in key order, of new versions: `{key: value, or None for a tombstone}`; see `Sealed`."""
-    cdef Sealed sealed = Sealed.__new__(Sealed)
-    sealed.sorted_keys = sorted(items)
-    sealed._items = items
-    sealed._tail = _write_suffix(_state(state), sealed._end)
-    sealed._space = space
-    return sealed
-
-
-def seal_head(bytes key, bytes value, int space=0):
-    """The stored value of a key that has no versions."""
-    return _stored(space, key, 0, value)
-
-
-def seal_heads(dict items, int space=0):
-    """Pairs, in key order, of the keys of a space without versions that have a value; see `Sealed`."""
-    cdef Sealed sealed = Sealed.__new__(Sealed)
-    sealed.sorted_keys = sorted([key for key, value in items.items() if value is not None])
-    sealed._items = items
-    sealed._tail = 0
-    sealed._space = space
-    return sealed
-
-
-def add_counters(list keys, list stored, dict changes, int space=0):
+def add_counters(list keys, list stored, list changes, int space=0):
     """New values of the counters under `keys` of a space without versions: `{key: value, or None for 0}`.
 
-    `stored` has what is stored under each key, or None for 0; `changes` has the number to add to each. A counter's
+    `stored` has what is stored under each key, or None for 0; `changes` has the number to add to it. A counter's
     value is zigzag, seven bits a byte, low bits first. Counters that keep their value are left out.
     """
     cdef dict out = {}
@@ -269,12 +207,12 @@ def add_counters(list keys, list stored, dict changes, int space=0):
     cdef object item
     cdef int64_t before, amount, after
     cdef Py_ssize_t index
-    if len(keys) != len(stored):
-        raise ValueError("there must be one stored value, or None, for each key")
+    if len(keys) != len(stored) or len(keys) != len(changes):
+        raise ValueError("there must be one stored value, or None, and one change for each key")
     for index in range(len(keys)):
         key = keys[index]
         item = stored[index]
-        amount = changes[key]
+        amount = changes[index]
         before = 0
         if item is not None:
             old = item
@@ -346,23 +284,32 @@ cdef Py_ssize_t _read_uint(const uint8_t* data, Py_ssize_t size, uint64_t* out) 
     return more + 1
 
 
-def id_runs(list keys):
-    """Runs `(first, count)` of the object ids that the sorted `keys` start with."""
-    cdef list out = []
-    cdef bytes key
-    cdef uint64_t number = 0, first = 0, last = 0
-    cdef bint started = False
-    for key in keys:
-        if _read_uint(_data(key), PyBytes_GET_SIZE(key), &number) == 0:
-            raise ValueError(f"the key 0x{key.hex()} does not start with an object id")
-        if started and number == last:
-            continue
-        if not started or number != last + 1:
-            if started:
-                out.append((first, last - first + 1))
-            first = number
-            started = True
-        last = number
-    if started:
-        out.append((first, last - first + 1))
-    return out
+def encode_runs(list keys):
+    """The runs of the object ids that the sorted `keys` start with: how many, then for each run the gap before it and
+    its length, all variable-length numbers."""
+    cdef Buffer runs
+    cdef bytes key, head
+    cdef uint64_t number = 0, first = 0, last = 0, end = 0, count = 0
+    buffer_init(&runs)
+    try:
+        for key in keys:
+            if _read_uint(_data(key), PyBytes_GET_SIZE(key), &number) == 0:
+                raise ValueError(f"the key 0x{key.hex()} does not start with an object id")
+            if count and number == last:
+                continue
+            if not count or number != last + 1:
+                if count:
+                    put_varint(&runs, last - first + 1)
+                    end = last + 1
+                put_varint(&runs, number - end)
+                first = number
+                count += 1
+            last = number
+        if count:
+            put_varint(&runs, last - first + 1)
+        head = buffer_bytes(&runs)
+        runs.size = 0
+        put_varint(&runs, count)
+        return buffer_bytes(&runs) + head
+    finally:
+        buffer_free(&runs)

@@ -33,6 +33,10 @@ def read_version(int space, bytes key, item, fold=None):
         if found < 0:
             raise _damage(space, physical, "has no version in its key")
         return None
+    return _read_stored(space, key, physical, stored, fold)
+
+
+cdef object _read_stored(int space, bytes key, bytes physical, bytes stored, object fold):
     cdef int kind = _check(space, physical, stored)
     if kind == 0:
         return _value(stored)
@@ -46,6 +50,52 @@ def read_version(int space, bytes key, item, fold=None):
 def read_versions(int space, list keys, list items, fold=None):
     """`read_version` for many keys and the entries found for them."""
     return [read_version(space, key, item, fold) for key, item in zip(keys, items)]
+
+
+def read_run(int space, list keys, state, scan, fold=None):
+    """`read_version` for sorted `keys` that lie close together: entries are stepped over rather than sought.
+
+    `scan(physical)` iterates over the entries at or after a physical key.
+    """
+    cdef list out = []
+    cdef bytes key, physical, stored, end = suffix(state)
+    cdef Py_ssize_t index = 0, start, count = len(keys), size, passed
+    cdef uint64_t version = 0, newest = _state(state)
+    cdef int order
+    while index < count:
+        passed = 0
+        start = index
+        key = keys[index]
+        for physical, stored in scan(key + end):
+            size = _key_size(_data(physical), PyBytes_GET_SIZE(physical), &version)
+            if size < 0:
+                raise _damage(space, physical, "has no version in its key")
+            order = _compare(key, physical, size)
+            value = None
+            while order < 0 or (order == 0 and version <= newest):
+                if order == 0 and value is None:
+                    value = _read_stored(space, key, physical, stored, fold)
+                out.append(value)
+                index += 1
+                if index == count:
+                    return out
+                key = keys[index]
+                order = _compare(key, physical, size)
+                passed = 0
+            passed += 1
+            if passed > _STEPS and index > start:
+                break
+        else:
+            out.extend([None] * (count - index))
+            return out
+    return out
+
+
+cdef inline int _compare(bytes key, bytes physical, Py_ssize_t size) noexcept:
+    """The order of `key` against the first `size` bytes of `physical`."""
+    cdef Py_ssize_t own = PyBytes_GET_SIZE(key)
+    cdef int order = memcmp(_data(key), _data(physical), own if own < size else size)
+    return order if order else (own > size) - (own < size)
 
 
 cdef class _Folder:

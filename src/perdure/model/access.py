@@ -36,6 +36,8 @@ def fetch(identifier: Any, expected_type: Any = None, prefix: str | None = None)
     Raises `RuntimeError` for a bad uuid, another type, a missing singleton; `perdure.ReferenceError` when the object
     was deleted.
     """
+    if expected_type is None and type(identifier) is str:
+        return find_by_uuid(identifier)
     return fetch_from(None, identifier, expected_type, prefix)
 
 

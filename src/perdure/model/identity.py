@@ -6,22 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from perdure.errors import ObjectError, ReferenceError, WorkspaceError
-from perdure.kernel import durable
+from perdure.kernel import durable, identity
 from perdure.model import scope
 from perdure.model.weak import Address, Foreign, address_of
 from perdure.session import Connection, Weak
 
 __all__ = ["find_by_uuid", "parse_uuid", "uuid", "uuid_of_address"]
 
-_LENGTH = 24
-_OID_BITS = 56
-_OID_MASK = (1 << _OID_BITS) - 1
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_DIGITS = bytearray(b"?" * 256)
-for _code, _digit in zip(_ALPHABET, b"0123456789abcdefghijklmnopqrstuv", strict=True):
-    _DIGITS[_code] = _digit
-"""To the digits of `int(text, 32)`, which is ten times as fast as `base64.b32decode`."""
-_PAIRS = [chr(first) + chr(second) for first in _ALPHABET for second in _ALPHABET]
 _IDENTIFIED = (durable.Durable, Weak, Foreign)
 
 
@@ -59,23 +50,15 @@ def check_identity(obj: durable.Durable | Weak | Foreign) -> None:
 def uuid_of_address(address: Address) -> str:
     """The text of an address."""
     database, oid, _ = address
-    return _half(database >> 4) + _half((database & 0xF) << _OID_BITS | oid)
-
-
-def _half(number: int) -> str:
-    """60 bits as 12 characters."""
-    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in (50, 40, 30, 20, 10, 0)])
+    return identity.uuid_text(database, oid)
 
 
 def parse_uuid(text: str) -> tuple[int, int]:
     """Database uuid and object id. Raises `RuntimeError` when `text` is no uuid."""
-    try:
-        number = int(text.encode("ascii").translate(_DIGITS), 32) if len(text) == _LENGTH else -1
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise WorkspaceError(f"Invalid UUID: {text[:40]!r} is not {_LENGTH} characters of A-Z and 2-7")
-    return number >> _OID_BITS, number & _OID_MASK
+    found = identity.parse_uuid(text)
+    if found is None:
+        raise WorkspaceError(f"Invalid UUID: {text[:40]!r} is not 24 characters of A-Z and 2-7")
+    return found
 
 
 def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | None = None) -> durable.Durable:
@@ -84,10 +67,12 @@ def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | 
     Raises `RuntimeError` for a uuid of no database here, `perdure.ReferenceError` when the object is gone.
     """
     database, oid = parse_uuid(text)
-    try:
-        connection = scope.holding(database)
-    except WorkspaceError as error:
-        raise WorkspaceError(f"Invalid UUID {text!r}: {error}") from None
+    connection = scope.live.get(database)
+    if connection is None or connection.closed:
+        try:
+            connection = scope.holding(database)
+        except WorkspaceError as error:
+            raise WorkspaceError(f"Invalid UUID {text!r}: {error}") from None
     if connection_at is not None:
         connection = connection_at(connection)
     try:

@@ -60,6 +60,8 @@ class _Nowhere(durable.Owner):
 _nowhere = _Nowhere()
 _elsewhere = 0
 _scope: Scope | None = None
+live: dict[int, Connection] = {}
+"""The live connections by the uuid of their database, also closed ones: the quick part of `holding`."""
 
 
 def set_current(connection: Connection | None) -> None:
@@ -82,6 +84,12 @@ def install(scope: Scope | None) -> None:
     """Make `scope` answer for this process; None ends it."""
     global _scope
     _scope = scope
+    live.clear()
+
+
+def opened(connection: Connection) -> None:
+    """Say that `connection` is now the live one of its database."""
+    live[connection.database.uuid] = connection
 
 
 def require() -> Scope:

@@ -171,12 +171,12 @@ class Connection(Flushing):
         deleted = {keys.encode_uint(oid) for oid in self.overlay.deleted if oid not in created}
         return {**self._reads, _TAGS: deleted} if deleted else self._reads
 
-    def _required(self) -> dict[int, set[bytes]]:
+    def _required(self) -> dict[int, list[bytes]]:
         """Objects that got a reference or a tag: they must not have been deleted by another commit."""
         created = self.overlay.created
         holders = self.overlay.holders.items()
-        held = set(changes.encode_ids([oid for oid, change in holders if change > 0 and oid not in created]))
-        held.update([key for key, row in self.overlay.puts.get(_TAGS, {}).items() if row is not None])
+        held = changes.encode_ids([oid for oid, change in holders if change > 0 and oid not in created])
+        held += [key for key, row in self.overlay.puts.get(_TAGS, {}).items() if row is not None]
         return {_RECORDS: held} if held else {}
 
     def finish_batch(self, committed: Committed, taken: dict[bytes, bytes]) -> None:

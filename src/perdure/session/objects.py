@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
@@ -62,7 +63,8 @@ class Objects(PendingBytes):
             if data is None:
                 raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
             found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)
-            self._make_room()
+            if self.cached_bytes > self.budget:
+                self._make_room()
             return found
 
     def contains(self, oid: int) -> bool:
@@ -141,13 +143,11 @@ class Objects(PendingBytes):
             present = changes.loaded(self.objects, oids)
             if present is not None:
                 return present
-            wanted = [oid for oid in oids if not self._is_loaded(oid)]
-            for oid, data in zip(wanted, self.read_many(_RECORDS, changes.encode_ids(wanted)), strict=True):
-                if data is not None:
-                    records.fetch(self, oid, data, self.catalog.shapes, self._extend)
-            found = [obj for obj in map(self.objects.get, oids) if obj is not None]
+            found = records.fetch_many(
+                self, oids, partial(self.read_many, _RECORDS), self.catalog.shapes, self._extend
+            )
             self._make_room()
-            return [obj for obj in found if durable.state_of(obj) != durable.DEAD]
+            return found
 
     def _is_loaded(self, oid: int) -> bool:
         found = self.objects.get(oid)

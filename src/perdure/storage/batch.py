@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
@@ -39,7 +39,7 @@ class Batch:
     puts: dict[int, dict[bytes, bytes | None]] = field(default_factory=dict)
     merges: dict[int, dict[bytes, int | PostingDelta]] = field(default_factory=dict)
     reads: dict[int, set[bytes]] = field(default_factory=dict)
-    required: dict[int, set[bytes]] = field(default_factory=dict)
+    required: Mapping[int, Collection[bytes]] = field(default_factory=dict)
     expected: dict[int, dict[bytes, int]] = field(default_factory=dict)
     user: str = ""
     description: str = ""

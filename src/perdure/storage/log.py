@@ -16,7 +16,7 @@ from perdure.kernel import versions
 from .numbers import ByteReader, put_bytes, put_varint
 from .spaces import SPACES
 
-__all__ = ["Changes", "LogEntry", "Runs", "collect", "decode", "decode_time", "encode", "merge_changes"]
+__all__ = ["Changes", "LogEntry", "Runs", "decode", "decode_time", "encode", "merge_changes"]
 
 Runs = list[tuple[int, int]]
 Changes = dict[int, "Runs | list[bytes]"]
@@ -42,18 +42,8 @@ class LogEntry:
     changes: Changes = field(default_factory=dict)
 
 
-def collect(written: Mapping[int, list[bytes]]) -> Changes:
-    """The changes named by the sorted keys that were written, by space."""
-    changes: Changes = {}
-    for number, keys in written.items():
-        log = SPACES[number].log
-        if keys and log is not None:
-            changes[number] = versions.id_runs(keys) if log == "ids" else keys
-    return changes
-
-
-def encode(entry: LogEntry) -> bytes:
-    """The stored form; the state is its key."""
+def encode(entry: LogEntry, written: Mapping[int, list[bytes]]) -> bytes:
+    """The stored form of an entry whose changes are the sorted keys `written`, by space; the state is its key."""
     texts = (entry.user.encode(), entry.description.encode(), entry.extension, entry.transaction)
     out = bytearray(1)
     out += entry.time.to_bytes(_TIME_BYTES, "big")
@@ -61,23 +51,18 @@ def encode(entry: LogEntry) -> bytes:
         if text:
             out[0] |= 1 << bit
             put_bytes(out, text)
-    for space, changed in sorted(entry.changes.items()):
+    for space, keys in sorted(written.items()):
+        kind = SPACES[space].log
+        if not keys or kind is None:
+            continue
         out.append(space)
-        put_varint(out, len(changed))
-        if SPACES[space].log == "ids":
-            _put_runs(out, changed)  # type: ignore[arg-type]
+        if kind == "ids":
+            out += versions.encode_runs(keys)
         else:
-            for key in changed:
-                put_bytes(out, key)  # type: ignore[arg-type]
+            put_varint(out, len(keys))
+            for key in keys:
+                put_bytes(out, key)
     return bytes(out)
-
-
-def _put_runs(out: bytearray, runs: Runs) -> None:
-    position = 0
-    for first, count in runs:
-        put_varint(out, first - position)
-        put_varint(out, count)
-        position = first + count
 
 
 def decode(state: int, data: bytes) -> LogEntry:

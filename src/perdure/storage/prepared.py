@@ -109,7 +109,7 @@ def decode_record(transaction_id: bytes, data: bytes) -> PreparedRecord:
     batch.puts = _take_spaces(reader, _take_value)
     batch.merges = _take_spaces(reader, _take_merge)
     batch.reads = {space: set(keys) for space, keys in _take_spaces(reader, lambda _: None).items()}
-    batch.required = {space: set(keys) for space, keys in _take_spaces(reader, lambda _: None).items()}
+    batch.required = {space: list(keys) for space, keys in _take_spaces(reader, lambda _: None).items()}
     batch.expected = _take_spaces(reader, lambda reader: unzigzag(reader.varint()))
     return PreparedRecord(transaction_id, time, owner, batch)
 
@@ -222,7 +222,7 @@ def _broken(batch: Batch, held: Batch) -> Iterator[tuple[int, bytes]]:
     for space, changed in _touched(held).items():
         needed = {*batch.expected.get(space, ())}
         deleted = {key for key, value in held.puts.get(space, {}).items() if value is None}
-        for key in sorted((needed & changed) | (batch.required.get(space, set()) & deleted)):
+        for key in sorted((needed & changed) | deleted.intersection(batch.required.get(space, ()))):
             yield space, key
 
 

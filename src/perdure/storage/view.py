@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from perdure.engine import EngineTransaction, TransactionClosed
 from perdure.errors import CorruptRecordError, StorageError
@@ -15,6 +16,8 @@ from .spaces import SPACES
 __all__ = ["AFTER_ALL", "View", "chain_value", "chain_versions"]
 
 _PART_MIN, _PART_MAX = 16, 1024
+_RUN, _CLOSE = 8, 3
+"""From so many keys on, at most so far apart in the mean, stepping over entries is quicker than seeking each."""
 AFTER_ALL = versions.suffix(0) + b"\0"
 """Appended to a key: after every version of it."""
 _VERSIONED = tuple(space.versioned for space in SPACES)
@@ -63,14 +66,18 @@ class View:
                 for key, stored in zip(ordered, heads, strict=True)
             ]
         else:
-            suffix = self._suffix
-            sought = [key + suffix for key in ordered]
-            items = self._reader.run(lambda transaction: transaction.seek_many(space, sought))
-            found = versions.read_versions(space, ordered, items, self._fold if _FOLDED[space] else None)
+            found = self._reader.run(partial(self._read_versions, space, ordered))
         if ordered == keys:
             return found
         values = dict(zip(ordered, found, strict=True))
         return [values[key] for key in keys]
+
+    def _read_versions(self, space: int, keys: list[bytes], transaction: EngineTransaction) -> list[bytes | None]:
+        fold = self._fold if _FOLDED[space] else None
+        if _are_close(keys):
+            return versions.read_run(space, keys, self.state, partial(transaction.scan, space), fold)
+        items = transaction.seek_many(space, [key + self._suffix for key in keys])
+        return versions.read_versions(space, keys, items, fold)
 
     def scan(
         self, space: int, lo: bytes = b"", hi: bytes | None = None, reverse: bool = False
@@ -132,6 +139,14 @@ class View:
 
     def __repr__(self) -> str:
         return f"<View of state {self.state}>"
+
+
+def _are_close(keys: list[bytes]) -> bool:
+    """Whether sorted keys, read as numbers, are so close that those between them are likely to be wanted too."""
+    size = len(keys[-1]) if keys else 0
+    if len(keys) < _RUN or len(keys[0]) != size:
+        return False
+    return int.from_bytes(keys[-1]) - int.from_bytes(keys[0]) < _CLOSE * len(keys)
 
 
 def _physical_end(transaction: EngineTransaction, space: int, hi: bytes) -> bytes:

@@ -6,7 +6,7 @@ others in the same engine transaction are not disturbed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import cast
@@ -153,7 +153,7 @@ class Writer:
                 if state > base:
                     raise ReadConflictError(_describe(space, key, base, state, "was read and then changed"))
 
-    def _check_required(self, required: Mapping[int, set[bytes]], base: int) -> None:
+    def _check_required(self, required: Mapping[int, Collection[bytes]], base: int) -> None:
         for space, needed in required.items():
             for key, state, deleted in self._newest(space, sorted(needed)):
                 if deleted and state > base:
@@ -193,8 +193,8 @@ class Writer:
             plan.puts[space] = values
 
     def _add_heads(self, space: int, merges: dict[bytes, int]) -> dict[bytes, bytes | None]:
-        ordered = sorted(merges)
-        return versions.add_counters(ordered, self.transaction.get_many(space, ordered), merges, int(space))
+        ordered, amounts = versions.sorted_items(merges)
+        return versions.add_counters(ordered, self.transaction.get_many(space, ordered), amounts, int(space))
 
     def _add(self, values: dict[bytes, bytes | None], space: int, key: bytes, amount: int) -> None:
         if SPACES[space].versioned:
@@ -232,17 +232,9 @@ class Writer:
             else:
                 written[number] = self._put_heads(number, plan.puts[number])
         batch = plan.batch
-        entry = log.LogEntry(
-            state,
-            time,
-            batch.user,
-            batch.description,
-            batch.extension,
-            plan.transaction_id,
-            log.collect(written),
-        )
+        entry = log.LogEntry(state, time, batch.user, batch.description, batch.extension, plan.transaction_id)
         key = keys.encode_uint(state)
-        self.transaction.put_many(LOG, [(key, versions.seal_head(key, log.encode(entry), LOG))])
+        self.transaction.put_many(LOG, [(key, versions.seal_head(key, log.encode(entry, written), LOG))])
         self.head = Head(state, time)
         self.unfinished = False
         return Committed(state, time)

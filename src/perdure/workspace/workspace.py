@@ -96,6 +96,7 @@ class Workspace:
             )
         self.prefixes[name] = prefix
         self._known[prefix.database.uuid] = name
+        scope.opened(prefix.connection)
         self._share_cache()
         self._entered(prefix)
         return prefix

@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure.errors import CorruptRecordError
 
-from . import codec, durable
+from . import codec, durable, keys
 
 OBJECT_BYTES = 160
 _FIRST_FREE_ID = 64
@@ -37,6 +37,26 @@ def fetch(
     found: durable.Durable = owner.ghost(oid, owner.class_of_shape(shape_id_of(data)))
     if durable.state_of(found) == durable.GHOST:
         restore(owner, found, data, shapes, extend)
+    return found
+
+
+def fetch_many(
+    owner: Any,
+    oids: list[int],
+    read: Callable[[list[bytes]], list[bytes | None]],
+    shapes: dict[int, Shape],
+    extend: Callable[[int, object], object],
+) -> list[durable.Durable]:
+    """The objects of `oids` that exist, in order; `read(keys)` gives the records of those not loaded."""
+    known = owner.objects
+    wanted = [oid for oid in oids if oid not in known or durable.state_of(known[oid]) == durable.GHOST]
+    if wanted:
+        for oid, data in zip(wanted, read([keys.encode_uint(oid) for oid in wanted]), strict=True):
+            if data is not None:
+                fetch(owner, oid, data, shapes, extend)
+    found = [known[oid] for oid in oids if oid in known and durable.state_of(known[oid]) > durable.GHOST]
+    for obj in found:
+        durable.load(obj)  # it is in use
     return found
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
-from typing import overload
+from typing import TypeVar, overload
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel._keyparts import Taker
+from perdure.kernel._pure.codec_write import varint
 
 __all__ = [
     "DELTA",
@@ -18,21 +19,24 @@ __all__ = [
     "Sealed",
     "add_counters",
     "crc32",
+    "encode_runs",
     "fold_scan",
-    "id_runs",
     "open_head",
     "open_scan",
     "open_value",
+    "read_run",
     "read_version",
     "read_versions",
     "seal",
     "seal_head",
     "seal_heads",
     "seal_many",
+    "sorted_items",
     "split",
     "suffix",
 ]
 
+Value = TypeVar("Value")
 Pair = tuple[bytes, bytes]
 Fold = Callable[[bytes | None, list[bytes]], bytes | None]
 
@@ -43,6 +47,7 @@ STATE_MAX = (1 << 53) - 1
 
 _HEAD = 5
 _SUFFIX_MAX = 8
+_STEPS = 16
 _SCAN_FACTOR = 64
 _COUNTER_END = 1 << 62
 
@@ -141,6 +146,12 @@ class Sealed(Sequence[Pair]):
         return physical, _stored(self._space, physical, FULL, value)
 
 
+def sorted_items(items: dict[bytes, Value]) -> tuple[list[bytes], list[Value]]:
+    """The keys of a dict in order, and their values."""
+    keys = sorted(items)
+    return keys, [items[key] for key in keys]
+
+
 def seal_many(items: dict[bytes, bytes | None], state: int, space: int = 0) -> Sealed:
     """Physical pairs, in key order, of new versions: `{key: value, or None for a tombstone}`; see `Sealed`."""
     return Sealed(sorted(items), items, suffix(state), space)
@@ -157,14 +168,14 @@ def seal_heads(items: dict[bytes, bytes | None], space: int = 0) -> Sealed:
 
 
 def add_counters(
-    keys: list[bytes], stored: list[bytes | None], changes: dict[bytes, int], space: int = 0
+    keys: list[bytes], stored: list[bytes | None], changes: list[int], space: int = 0
 ) -> dict[bytes, bytes | None]:
     """See `perdure.kernel.versions.add_counters`."""
     out: dict[bytes, bytes | None] = {}
-    if len(keys) != len(stored):
-        raise ValueError("there must be one stored value, or None, for each key")
-    for key, item in zip(keys, stored, strict=True):
-        amount = index(changes[key])
+    if len(keys) != len(stored) or len(keys) != len(changes):
+        raise ValueError("there must be one stored value, or None, and one change for each key")
+    for key, item, change in zip(keys, stored, changes, strict=True):
+        amount = index(change)
         before = 0 if item is None else _read_counter(key, item, space)
         after = before + amount
         if not -_COUNTER_END <= after < _COUNTER_END or not -_COUNTER_END <= amount < _COUNTER_END:
@@ -226,6 +237,36 @@ def read_version(
     if fold is None:
         raise _damage(space, physical, "is a delta where none can be")
     return fold(space, key, physical)
+
+
+def read_run(
+    space: int,
+    keys: list[bytes],
+    state: int,
+    scan: Callable[[bytes], Iterable[Pair]],
+    fold: Callable[[int, bytes, bytes], bytes | None] | None = None,
+) -> list[bytes | None]:
+    """`read_version` for sorted `keys` that lie close together: entries are stepped over rather than sought.
+
+    `scan(physical)` iterates over the entries at or after a physical key.
+    """
+    end = suffix(state)
+    out: list[bytes | None] = []
+    while len(out) < len(keys):
+        passed, start = 0, len(out)
+        for item in scan(keys[len(out)] + end):
+            found, version = split(item[0])
+            while keys[len(out)] < found or (keys[len(out)] == found and version <= state):
+                out.append(read_version(space, found, item, fold) if keys[len(out)] == found else None)
+                if len(out) == len(keys):
+                    return out
+                passed = 0
+            passed += 1
+            if passed > _STEPS and len(out) > start:
+                break
+        else:
+            out.extend([None] * (len(keys) - len(out)))
+    return out
 
 
 def read_versions(
@@ -335,17 +376,15 @@ def open_scan(
     return out, None
 
 
-def id_runs(keys: list[bytes]) -> list[tuple[int, int]]:
-    """Runs `(first, count)` of the object ids that the sorted `keys` start with."""
-    out: list[tuple[int, int]] = []
-    for key in keys:
-        try:
-            number = Taker(key, 0).uint()
-        except CorruptRecordError:
-            raise ValueError(f"the key 0x{key.hex()} does not start with an object id") from None
-        first, count = out[-1] if out else (0, 0)
-        if number == first + count and count:
-            out[-1] = (first, count + 1)
-        elif not count or number != first + count - 1:
-            out.append((number, 1))
-    return out
+def encode_runs(keys: list[bytes]) -> bytes:
+    """The runs of the object ids that the sorted `keys` start with: how many, then for each run the gap before it and
+    its length, all variable-length numbers."""
+    try:
+        numbers = sorted({Taker(key, 0).uint() for key in keys})
+    except CorruptRecordError:
+        raise ValueError("a key does not start with an object id") from None
+    starts = [number for number, before in zip(numbers, [-2, *numbers], strict=False) if number != before + 1]
+    ends = [number + 1 for number, after in zip(numbers, [*numbers[1:], -1], strict=False) if after != number + 1]
+    gaps = [start - end for start, end in zip(starts, [0, *ends], strict=False)]
+    sizes = [end - start for start, end in zip(starts, ends, strict=True)]
+    return varint(len(starts)) + b"".join([varint(gap) + varint(size) for gap, size in zip(gaps, sizes, strict=True)])
