@@ -19,6 +19,7 @@ from perdure.errors import StorageError, StorageFailedError
 from . import lmdb_file
 from .lmdb_creation import make_file
 from .lmdb_errors import allocate, disk_full, translate
+from .lmdb_growth import Growth
 from .lmdb_transaction import LmdbTransaction
 from .shared_memory import SharedMemory
 
@@ -68,6 +69,8 @@ class LmdbEnvironment:
         self.raw = self._open(create, map_bytes)
         try:
             self.tables = self._open_tables(spaces, create)
+            self._page_bytes: int = self.raw.stat()["psize"]
+            self._growth = Growth(path)
             self.shared = SharedMemory(path + "-shared")
         except BaseException:
             self.raw.close()
@@ -134,7 +137,10 @@ class LmdbEnvironment:
                 raise StorageFailedError(
                     f"{self.path!r} refuses writes until it is reopened, after a failure: {self._failure}"
                 )
-            return LmdbTransaction(self, self._begin(True), write)
+            raw = self._begin(True)
+            # Not later: LMDB may write pages of a large transaction before its commit.
+            self._growth.before_writes((self.raw.info()["last_pgno"] + 1) * self._page_bytes)
+            return LmdbTransaction(self, raw, write)
         except BaseException:
             self._writing.release()
             raise
@@ -192,6 +198,7 @@ class LmdbEnvironment:
             for reader in list(self._readers):
                 reader.abort()
             self.shared.close()
+            self._growth.close()
             self.raw.close()
 
     def before_fork(self) -> None:
@@ -213,6 +220,7 @@ class LmdbEnvironment:
         self.guard._at_fork_reinit()  # type: ignore[attr-defined]
         self._writing._at_fork_reinit()  # type: ignore[attr-defined]
         self.shared.disown()
+        self._growth.close()
         if self._quiet:
             self.raw.close()
 
