@@ -103,6 +103,9 @@ def test_after_an_input_output_failure_writes_are_refused_until_reopened(path):
         def abort(self):
             pass
 
+        def id(self):
+            return real.id()
+
         def cursor(self, table):
             return real.cursor(table)
 

@@ -20,6 +20,7 @@ from . import lmdb_file
 from .lmdb_creation import make_file
 from .lmdb_errors import allocate, disk_full, translate
 from .lmdb_growth import Growth
+from .lmdb_meta import MetaPages
 from .lmdb_transaction import LmdbTransaction
 from .shared_memory import SharedMemory
 
@@ -69,7 +70,7 @@ class LmdbEnvironment:
         self.raw = self._open(create, map_bytes)
         try:
             self.tables = self._open_tables(spaces, create)
-            self._page_bytes: int = self.raw.stat()["psize"]
+            self._meta = MetaPages(path)
             self._growth = Growth(path)
             self.shared = SharedMemory(path + "-shared")
         except BaseException:
@@ -139,22 +140,31 @@ class LmdbEnvironment:
                 )
             raw = self._begin(True)
             # Not later: LMDB may write pages of a large transaction before its commit.
-            self._growth.before_writes((self.raw.info()["last_pgno"] + 1) * self._page_bytes)
+            _, last_page = self._meta.newest()
+            self._growth.before_writes((last_page + 1) * self._meta.page_bytes)
             return LmdbTransaction(self, raw, write)
         except BaseException:
             self._writing.release()
             raise
 
+    def moment(self) -> int:
+        """The id of the newest transaction."""
+        self._refuse_forked()
+        return self._meta.newest()[0]
+
     def _begin(self, write: bool) -> lmdb.Transaction:
         while True:
-            if self.forked:
-                raise StorageError(f"{self.path!r} was opened before this process forked; open it again here")
+            self._refuse_forked()
             try:
                 return self.raw.begin(write=write)
             except lmdb.MapResizedError:
                 self._resize(0)
             except lmdb.Error as error:
                 self.fail(error)
+
+    def _refuse_forked(self) -> None:
+        if self.forked:
+            raise StorageError(f"{self.path!r} was opened before this process forked; open it again here")
 
     def end_write(self) -> None:
         """The write transaction has ended."""
@@ -199,6 +209,7 @@ class LmdbEnvironment:
                 reader.abort()
             self.shared.close()
             self._growth.close()
+            self._meta.close()
             self.raw.close()
 
     def before_fork(self) -> None:

@@ -17,6 +17,8 @@ from perdure.errors import (
     StorageError,
 )
 
+from .lmdb_meta import MAGIC
+
 __all__ = [
     "check_structure",
     "damaged",
@@ -29,7 +31,6 @@ __all__ = [
     "sync_directory",
 ]
 
-_MAGIC = struct.pack("=I", 0xBEEFC0DE)
 _walk: Callable[..., list[object]] = lmdb_verify.verify
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _BIRTH_BYTES = 2 * 65536  # both meta pages, of the largest size
@@ -101,7 +102,7 @@ def _is_unborn(path: str, metas: bytes) -> bool:
     if not metas.strip(b"\0"):
         with open(path, "rb") as file:
             return not file.read().strip(b"\0")
-    start = metas.find(_MAGIC)
+    start = metas.find(MAGIC)
     return 0 <= start <= 32 and len(metas) < 2 * (start + 136) and not any(metas[start + 128 : start + 136])
 
 
@@ -110,7 +111,7 @@ def _read_metas(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             head = file.read(64)
-            start = head.find(_MAGIC)
+            start = head.find(MAGIC)
             if start < 0:
                 return head
             page = int.from_bytes(head[start + 24 : start + 28], "little")
@@ -124,11 +125,11 @@ def _read_metas(path: str) -> bytes:
 
 def _expected_end(metas: bytes) -> int | None:
     """Bytes that the newer meta page speaks of, where LMDB will look; None if these are no meta pages."""
-    start = metas.find(_MAGIC)
+    start = metas.find(MAGIC)
     if start < 0 or start > 32 or start % 4:
         return None
     size = start + 136
-    if len(metas) < 2 * size or metas.find(_MAGIC, size) != size + start:
+    if len(metas) < 2 * size or metas.find(MAGIC, size) != size + start:
         return 1 << 62
     page = struct.unpack_from("=I", metas, start + 24)[0]
     ends = [struct.unpack_from("=QQ", metas, base + start + 120) for base in (0, size)]

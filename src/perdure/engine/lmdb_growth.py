@@ -47,7 +47,7 @@ class Growth:
         step = min(max(size // STEP_SHARE, STEP_BYTES_MIN), STEP_BYTES_MAX)
         if size - end >= SPARE_BYTES or not 0 < end - before < step or size == self._refused:
             return
-        self._extend(self._descriptor, size, -(-(size + step) // STEP_BYTES_MIN) * STEP_BYTES_MIN)
+        self._extend(self._descriptor, size, size + step // SPARE_BYTES * SPARE_BYTES)
 
     def _extend(self, descriptor: int, size: int, target: int) -> None:
         try:

@@ -30,12 +30,13 @@ class _Closed:
 class LmdbTransaction:
     """A transaction over all spaces, with one cursor a space."""
 
-    __slots__ = ("__weakref__", "_cursors", "_environment", "_raw", "_write")
+    __slots__ = ("__weakref__", "_cursors", "_environment", "_raw", "_write", "moment")
 
     def __init__(self, environment: LmdbEnvironment, raw: Any, write: bool) -> None:
         self._environment = environment
         self._raw = raw
         self._write = write
+        self.moment: int = raw.id()
         self._cursors: Any = [None] * len(environment.tables)
 
     def _cursor(self, space: int) -> Any:

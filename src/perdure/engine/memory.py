@@ -31,6 +31,7 @@ class MemoryEngine:
         self.guard = threading.RLock()
         self._tables: Tables = [SortedDict() for _ in range(max(spaces) + 1)]
         self._readers = 0
+        self._commits = 0
         self._writing = threading.Lock()
         self._watcher = _Watcher()
         self._pins: dict[int, int] = {}
@@ -60,6 +61,7 @@ class MemoryEngine:
                     del changed[key]
                 table.update(changed)
                 self._tables[space] = table
+            self._commits += 1
         self._watcher.ring()
 
     def end(self, write: bool) -> None:
@@ -69,6 +71,12 @@ class MemoryEngine:
             return
         with self.guard:
             self._readers -= 1
+
+    def moment(self) -> int:
+        """How many commits there were."""
+        if self._closed:
+            raise StorageError("the database is closed")
+        return self._commits
 
     def watch(self) -> _Watcher:
         """What tells that another thread committed."""
@@ -130,6 +138,7 @@ class MemoryTransaction:
     def __init__(self, engine: MemoryEngine, tables: Tables, write: bool) -> None:
         self._engine = engine
         self._tables: Tables | None = tables
+        self.moment = engine.moment() + write
         self._write = write
         self._changes: dict[int, SortedDict[bytes, bytes | None]] = {}
 

@@ -85,6 +85,12 @@ class EngineTransaction(Protocol):
     def delete_range(self, space: int, lo: bytes, hi: bytes | None) -> int:
         """Remove entries with `lo <= key < hi`; how many there were."""
 
+    @property
+    def moment(self) -> int:
+        """The committed moment that it sees, as `Engine.moment` counts them; in a write transaction the one that it
+        makes if it writes anything.
+        """
+
     def commit(self) -> None:
         """Make the writes durable and visible, and end. RetryTransaction: nothing was written."""
 
@@ -118,6 +124,12 @@ class Engine(Protocol):
 
     def begin(self, write: bool = False) -> EngineTransaction:
         """Start a transaction."""
+
+    def moment(self) -> int:
+        """The newest committed moment of all processes, a number that grows; cheaper than a transaction.
+
+        A transaction begun after this may see it or a later one; for an instant also the one before.
+        """
 
     def watch(self) -> Watcher:
         """What tells that another thread or process committed."""

@@ -24,6 +24,7 @@ _TAGS = spaces.OBJECT_TAGS.id
 _ENTRIES = spaces.ENTRIES.id
 _COUNTERS = spaces.COUNTERS.id
 _CATALOG = spaces.CATALOG.id
+_CACHED = {_RECORDS, _ENTRIES, _COUNTERS}
 
 
 class Savepoint:
@@ -232,29 +233,31 @@ class Connection(Flushing):
         self.generation += 1
         if own is None or own != before + 1:
             self._invalidate(before, state if own is None else own - 1)
-        previous, self.view = self.view, self.database.storage.view(state)
+        previous, self.view = self.view, self.database.storage.later_view(self.view, state)
         previous.release()
 
     def _invalidate(self, after: int, upto: int) -> None:
         try:
-            changes = self.database.storage.changes(after, upto)
+            every = self.database.storage.each_change(after, upto)
         except StateUnavailableError:  # packed away: all may have changed
             self.catalog.refresh()
             for obj in list(self.objects.values()):
                 durable.make_ghost(obj)
             return
-        known = cast("list[bytes]", changes.get(_CATALOG, []))
-        if not all(key.startswith(DECISION) for key in known):
+        if not all(key.startswith(DECISION) for commit in every for key in cast("list[bytes]", commit.get(_CATALOG, ()))):
             self.catalog.refresh()
-        for space in (_RECORDS, _ENTRIES, _COUNTERS):
-            for first, count in cast("list[tuple[int, int]]", changes.get(space, [])):
-                span = range(first, first + count)
-                if len(span) > len(self.objects):
-                    affected = [oid for oid in self.objects if oid in span]
-                else:
-                    affected = [oid for oid in span if oid in self.objects]
-                for oid in affected:
-                    durable.make_ghost(self.objects[oid])
+        objects = self.objects
+        for commit in every:
+            for space, changed in commit.items():
+                if space not in _CACHED:
+                    continue
+                for first, count in cast("list[tuple[int, int]]", changed):
+                    if count > len(objects):
+                        affected = [oid for oid in objects if first <= oid < first + count]
+                    else:
+                        affected = [oid for oid in range(first, first + count) if oid in objects]
+                    for oid in affected:
+                        durable.make_ghost(objects[oid])
 
     # -- closing -------------------------------------------------------------------------------------------
 

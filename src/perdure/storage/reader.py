@@ -13,6 +13,9 @@ from itertools import islice
 from typing import TypeVar
 
 from perdure.engine import Engine, EngineTransaction, TransactionClosed
+from perdure.kernel import keys
+
+from .spaces import LOG
 
 __all__ = ["Reader"]
 
@@ -28,6 +31,7 @@ class Reader:
         self.engine = engine
         self.guard = engine.guard
         self.transaction: EngineTransaction | None = None
+        self._known = (-1, 0)  # a moment of the engine, and the newest state in it
         self._begun = threading.Event()
         self._closed = False
         self._sweeper: threading.Thread | None = None
@@ -46,6 +50,25 @@ class Reader:
             if self._sweeper is None:
                 self._start_sweeper()
         return transaction
+
+    def last_state(self) -> int:
+        """The newest committed state, of any process; 0 before the first commit."""
+        known = self._known
+        return known[1] if known[0] == self.engine.moment() else self.run(self._last_state, fresh=True)
+
+    def _last_state(self, transaction: EngineTransaction) -> int:
+        last = transaction.last(LOG)
+        state = 0 if last is None else keys.decode_uint(last[0])[0]
+        self.learn(transaction.moment, state)
+        return state
+
+    def learn(self, moment: int, state: int) -> None:
+        """The newest state at a moment of the engine; from now on nobody reads what was before."""
+        with self.guard:
+            if self.transaction is not None and self.transaction.moment < moment:
+                self.relax()
+            if moment > self._known[0]:
+                self._known = moment, state
 
     def run(self, work: Callable[[EngineTransaction], Result], fresh: bool = False) -> Result:
         """The result of `work(transaction)`, run again if the engine ended it; `fresh`: on newest data."""

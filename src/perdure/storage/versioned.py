@@ -6,7 +6,7 @@ import time as clock
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from perdure.engine import Engine, EngineTransaction
+from perdure.engine import Engine
 from perdure.errors import NotADatabaseError, ReadOnlyError, StateUnavailableError, StorageError
 from perdure.kernel import keys, versions
 
@@ -77,7 +77,7 @@ class VersionedStorage:
     @property
     def last_state(self) -> int:
         """The newest committed state, of any process; 0 before the first commit."""
-        return self._reader.run(_last_state, fresh=True)
+        return self._reader.last_state()
 
     @property
     def last_commit(self) -> Committed:
@@ -104,6 +104,16 @@ class VersionedStorage:
             if not self._pins.add(state) or self.last_state == state:
                 return View(self._reader, state, self._pins.remove)
             self._pins.remove(state)
+
+    def later_view(self, view: View, state: int) -> View:
+        """What is stored as of `state`, known to be committed, later than `view`, which spares it until it is
+        released.
+        """
+        self._check_open()
+        if state < view.state:
+            return self._view_at(state)
+        self._pins.add(state)
+        return View(self._reader, state, self._pins.remove)
 
     def _view_at(self, at: int) -> View:
         self._pins.add(at)
@@ -183,8 +193,16 @@ class VersionedStorage:
             position = resume
 
     def changes(self, after: int, upto: int | None = None) -> Changes:
-        """What the commits with `after < state <= upto` changed together, for invalidating caches."""
+        """What the commits with `after < state <= upto` changed together."""
         return log.merge_changes(self.log(after, upto))
+
+    def each_change(self, after: int, upto: int) -> list[Changes]:
+        """What each of the commits with `after < state <= upto` changed, for invalidating caches.
+
+        StateUnavailableError: the log does not reach back to `after`, nor does the memory of this process.
+        """
+        recent = self._group.recent.changes(after, upto)
+        return [entry.changes for entry in self.log(after, upto)] if recent is None else recent
 
     def watch(self, after: int, timeout: float | None = None) -> int:
         """Wait until the newest state is later than `after`, at most `timeout` seconds; the newest state."""
@@ -245,8 +263,3 @@ class VersionedStorage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _last_state(transaction: EngineTransaction) -> int:
-    last = transaction.last(LOG)
-    return 0 if last is None else keys.decode_uint(last[0])[0]

@@ -65,7 +65,7 @@ class Head:
 class Writer:
     """Writes batches one after the other into one engine write transaction.
 
-    `written` tells the trimmer (with `trims`) which keys may have older versions.
+    `entries` are those made for the log. `written` tells the trimmer (with `trims`) which keys may have older versions.
     `unfinished` while a batch is half written: if that is where it ends, the transaction must not be committed.
     """
 
@@ -74,6 +74,7 @@ class Writer:
         self._trims = trims
         self.head = Head.read(transaction)
         self.written: list[tuple[int, int, list[bytes]]] = []
+        self.entries: list[log.LogEntry] = []
         self.unfinished = False
         self._promise_reader = promises
         self._promises: Promises | None = None
@@ -236,6 +237,7 @@ class Writer:
         key = keys.encode_uint(state)
         self.transaction.put_many(LOG, [(key, versions.seal_head(key, log.encode(entry, written), LOG))])
         self.head = Head(state, time)
+        self.entries.append(entry)
         self.unfinished = False
         return Committed(state, time)
 

@@ -144,6 +144,27 @@ class EngineContract:
         reader.abort()
         assert entries(engine, 0)[0] == (b"a", b"changed")
 
+    def test_the_moment_tells_of_every_commit(self, engine: Engine) -> None:
+        write(engine, 1, (b"a", b"1"))
+        before = engine.moment()
+        reader = engine.begin()
+        assert reader.moment == before
+        writer = engine.begin(write=True)
+        writer.put_many(1, [(b"a", b"2")])
+        assert engine.moment() == before
+        writer.commit()
+        assert engine.moment() == writer.moment > before
+        assert reader.moment == before
+        reader.abort()
+        reader = engine.begin()
+        assert reader.moment == engine.moment()
+        reader.abort()
+        writer = engine.begin(write=True)
+        writer.put_many(1, [(b"a", b"3")])
+        writer.abort()
+        engine.begin(write=True).commit()
+        assert engine.moment() == before + 1
+
     def test_a_pending_writer_is_invisible_and_blocks_no_reader(self, engine: Engine) -> None:
         write(engine, 0, *ABC)
         writer = engine.begin(write=True)
