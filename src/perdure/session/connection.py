@@ -244,7 +244,8 @@ class Connection(Flushing):
             for obj in list(self.objects.values()):
                 durable.make_ghost(obj)
             return
-        if not all(key.startswith(DECISION) for commit in every for key in cast("list[bytes]", commit.get(_CATALOG, ()))):
+        named = [cast("list[bytes]", commit[_CATALOG]) for commit in every if _CATALOG in commit]
+        if not all(key.startswith(DECISION) for each in named for key in each):
             self.catalog.refresh()
         objects = self.objects
         for commit in every:
