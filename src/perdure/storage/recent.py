@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from .log import Changes, LogEntry
+from .log import Changes, decode
 
 __all__ = ["Recent"]
 
 STATES_MAX = 256
-_CHANGES_MAX = 256  # keys or runs of one commit
+_ENTRY_BYTES_MAX = 2048
 
 
 class Recent:
@@ -20,13 +20,13 @@ class Recent:
     """
 
     def __init__(self) -> None:
-        self._changes: OrderedDict[int, Changes] = OrderedDict()
+        self._changes: OrderedDict[int, Changes | bytes] = OrderedDict()
 
-    def add(self, entries: Iterable[LogEntry]) -> None:
-        """Note commits that are durable."""
-        for entry in entries:
-            if sum(map(len, entry.changes.values())) <= _CHANGES_MAX:
-                self._changes[entry.state] = entry.changes
+    def add(self, entries: Iterable[tuple[int, bytes]]) -> None:
+        """Note the log entries, by state, of commits that are durable."""
+        for state, data in entries:
+            if len(data) <= _ENTRY_BYTES_MAX:
+                self._changes[state] = data
         while len(self._changes) > STATES_MAX:
             self._changes.popitem(last=False)
 
@@ -35,6 +35,14 @@ class Recent:
         if upto - after > STATES_MAX:
             return None
         try:
-            return [self._changes[state] for state in range(after + 1, upto + 1)]
+            return [self._of(state) for state in range(after + 1, upto + 1)]
         except KeyError:
             return None
+
+    def _of(self, state: int) -> Changes:
+        changes = self._changes[state]
+        if isinstance(changes, bytes):
+            changes = decode(state, changes).changes
+            if state in self._changes:
+                self._changes[state] = changes
+        return changes

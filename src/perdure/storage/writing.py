@@ -74,7 +74,7 @@ class Writer:
         self._trims = trims
         self.head = Head.read(transaction)
         self.written: list[tuple[int, int, list[bytes]]] = []
-        self.entries: list[log.LogEntry] = []
+        self.entries: list[tuple[int, bytes]] = []
         self.unfinished = False
         self._promise_reader = promises
         self._promises: Promises | None = None
@@ -234,10 +234,10 @@ class Writer:
                 written[number] = self._put_heads(number, plan.puts[number])
         batch = plan.batch
         entry = log.LogEntry(state, time, batch.user, batch.description, batch.extension, plan.transaction_id)
-        key = keys.encode_uint(state)
-        self.transaction.put_many(LOG, [(key, versions.seal_head(key, log.encode(entry, written), LOG))])
+        key, data = keys.encode_uint(state), log.encode(entry, written)
+        self.transaction.put_many(LOG, [(key, versions.seal_head(key, data, LOG))])
         self.head = Head(state, time)
-        self.entries.append(entry)
+        self.entries.append((state, data))
         self.unfinished = False
         return Committed(state, time)
 
