@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import perdure as db0
+from perdure.kernel import durable
 
 from .conftest import reopen
 from .things import Color, Placed, Root, Scoped, Thing
@@ -208,3 +209,47 @@ def test_a_prefix_opened_for_a_reference_becomes_writable_when_a_class_needs_it(
     old.name = new
     reopen(root)
     assert Root().value.name.name == "new"
+
+
+# -- bookkeeping -------------------------------------------------------------------------------------------
+
+
+def test_holders_of_weak_fields_are_forgotten_when_they_are_gone() -> None:
+    target = kept(Thing("target"))
+    connection = durable.owner_of(target)
+    for _ in range(50):
+        holder = Thing()
+        holder.name = db0.weak_proxy(target)
+        db0.tags(holder).add("brief")
+        db0.commit()
+        db0.tags(holder).remove("brief")
+        del holder
+        db0.commit()
+    assert not connection.weak_targets() and not connection._weak_holders
+
+
+def test_a_holder_whose_field_is_no_longer_weak_is_forgotten() -> None:
+    target = kept(Thing("target"))
+    holder = Root(db0.weak_proxy(target))
+    db0.commit()
+    connection = durable.owner_of(target)
+    assert list(connection.weak_targets()) == [durable.oid_of(target)]
+    holder.value = None
+    db0.commit()
+    assert not connection.weak_targets() and not connection._weak_holders
+
+
+def test_weak_fields_do_not_keep_others_from_being_dropped_or_kept() -> None:
+    watched, seen, unseen = Thing("watched"), Thing("seen"), Thing("unseen")
+    holder = Root([])
+    holder.first = holder.second = db0.weak_proxy(watched)  # type: ignore[attr-defined]
+    holder.third = db0.weak_proxy(seen)  # type: ignore[attr-defined]
+    db0.commit()
+    identities = [db0.uuid(thing) for thing in (watched, seen, unseen)]
+    del watched, unseen
+    db0.commit()
+    assert [db0.exists(identity) for identity in identities] == [False, True, False]
+    assert db0.expired(holder.first) and not db0.expired(holder.third)  # type: ignore[attr-defined]
+    del seen
+    db0.commit()
+    assert not db0.exists(identities[1])

@@ -8,6 +8,7 @@ that only it held.
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ class Lifetime:
         """Objects among the unheld ones that had holders once."""
         self._stored: dict[int, int] = {}
         """Committed counters read ahead for a collection."""
+        self._weak: dict[int, list[weakref.ref[durable.Durable]]] = {}
+        """What weak fields refer to, with their holders, as of a round of a collection."""
 
     def born(self, oid: int) -> None:
         """Count a new object from no holders."""
@@ -110,6 +113,7 @@ class Lifetime:
 
     def collect(self, *, everything: bool = False) -> None:
         """Drop unheld objects, cascading. With `everything`, Python references do not keep them either."""
+        self._weak = self._connection.weak_targets()
         waiting = self._candidates(everything)
         orphans = self._orphans | self._lost
         try:
@@ -120,10 +124,11 @@ class Lifetime:
                 self._stored.update(dict.fromkeys(newborn, 0))
                 self._stored.update(self._read_stored([oid for oid in oids if oid not in self._stored]))
                 self.drop_all([oid for oid in oids if self._is_garbage(oid, everything)])
+                self._weak = self._connection.weak_targets()
                 waiting = self._lost
                 orphans |= waiting
         finally:
-            self._stored = {}
+            self._stored, self._weak = {}, {}
             self._orphans = orphans & self.unheld
 
     def _candidates(self, everything: bool) -> set[int]:
@@ -131,11 +136,11 @@ class Lifetime:
         connection = self._connection
         losing = {oid for overlay in connection.overlays for oid, change in overlay.holders.items() if change < 0}
         losing |= self._lost
-        if everything or connection.has_weak():
+        if everything:
             return losing | self.unheld
         self.unheld |= {oid for oid in losing if connection.is_newborn(oid) and self._is_lonely(oid)}
         free = set(connection.unheld(self.unheld))
-        return (losing - self.unheld) | free
+        return (losing - self.unheld) | free | (self.unheld & self._weak.keys())
 
     def _is_lonely(self, oid: int) -> bool:
         """Whether a new object plainly has no reference and no regular tag."""
@@ -146,7 +151,7 @@ class Lifetime:
         if self.holders(oid) > 0:
             self.unheld.discard(oid)
             return False
-        if not everything and self._connection.is_kept(oid):
+        if not everything and self._connection.is_kept(oid, self._weak.get(oid, ())):
             self.unheld.add(oid)
             return False
         return True

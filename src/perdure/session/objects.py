@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from functools import partial
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
@@ -122,20 +123,29 @@ class Objects(PendingBytes):
 
     def note_weak(self, obj: durable.Durable) -> None:
         """Remember that a loaded object has weak fields: what they refer to is not held by them."""
-        self._weak_holders[id(obj)] = weakref.ref(obj)
+        key, holders = id(obj), self._weak_holders
+        if key not in holders:
+            holders[key] = weakref.ref(obj, lambda _: holders.pop(key, None))
 
-    def has_weak(self) -> bool:
-        """Whether loaded objects have weak fields, which hold their targets in Python but not here."""
-        return bool(self._weak_holders)
+    def weak_targets(self) -> dict[int, list[weakref.ref[durable.Durable]]]:
+        """The objects that weak fields of loaded objects refer to, each with those that hold it so in Python alone."""
+        found: dict[int, list[weakref.ref[durable.Durable]]] = {}
+        for key, reference in list(self._weak_holders.items()):
+            targets = weak_fields(reference())
+            if not targets:  # noted again when it is loaded or stored with any
+                self._weak_holders.pop(key, None)
+            for oid in set(map(durable.oid_of, targets)):
+                found.setdefault(oid, []).append(reference)
+        return found
 
-    def is_kept(self, oid: int) -> bool:
-        """Whether Python code holds the object, apart from weak fields of loaded objects."""
+    def is_kept(self, oid: int, holders: Iterable[weakref.ref[durable.Durable]] = ()) -> bool:
+        """Whether Python code holds the object, apart from the weak fields of `holders`."""
         if not self.is_held(oid):
             return False
-        if not self._weak_holders:
+        if not holders:
             return True
         target = self.objects[oid]
-        return self.held_more(oid, 1 + sum(weak_fields(holder(), target) for holder in self._weak_holders.values()))
+        return self.held_more(oid, 1 + sum(one is target for holder in holders for one in weak_fields(holder())))
 
     def prefetch(self, oids: list[int]) -> list[durable.Durable]:
         """The objects of several ids, read in one pass; those that do not exist are left out."""

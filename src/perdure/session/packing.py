@@ -56,7 +56,8 @@ def _starts(connection: Connection, database: Database) -> list[int]:
         if not all(decode_row(value).values()):
             found.append(keys.decode_uint(key)[0])
     for other in database.connections():
-        found.extend(oid for oid in list(other.objects) if other.is_kept(oid))
+        weak = other.weak_targets()
+        found.extend(oid for oid in list(other.objects) if other.is_kept(oid, weak.get(oid, ())))
     return found
 
 

@@ -87,12 +87,13 @@ class Weak(Forwarding):
         return f"<weak proxy of {durable.describe(self.target)}>"
 
 
-def weak_fields(holder: durable.Durable | None, target: durable.Durable) -> int:
-    """How many weak fields of a loaded object refer to the target."""
+def weak_fields(holder: durable.Durable | None) -> list[durable.Durable]:
+    """What the weak fields of a loaded object refer to, once for each field."""
     if holder is None or not holder._perdure_weak_ or durable.state_of(holder) <= durable.GHOST:
-        return 0
+        return []
     weak = holder._perdure_weak_
-    return sum(1 for name, value in durable.fields(holder).items() if value is target and name in weak)
+    found = durable.fields(holder).items()
+    return [value for name, value in found if name in weak and isinstance(value, durable.Durable)]
 
 
 def find_weak(connection: Connection, reference: codec.Reference) -> Weak:

@@ -79,11 +79,11 @@ def commit_together(prefixes: Sequence[Prefix], *, undo: bool = True) -> None:
             stack.enter_context(prefix.exclusively())
             prefix.complete()
         changed = [prefix for prefix in writable if prefix.connection.has_changes()]
-        if len(changed) > 1:
-            _commit_changed(changed, undo)
-            changed = []
+        together = changed if len(changed) > 1 else []
+        if together:
+            _commit_changed(together, undo)
         for prefix in writable:
-            if prefix in changed or prefix.options.shared:
+            if prefix not in together:  # also where nothing was changed: handles of objects may have gone
                 prefix.commit(undo=undo)
 
 
