@@ -21,6 +21,14 @@ from perdure.collections import (
 from perdure.collections import (
     Tuple as tuple,
 )
+from perdure.declared import (
+    fields_of,
+    index_of,
+    indexed_fields,
+    migrate,
+    rename_field,
+    tag_fields,
+)
 from perdure.errors import (
     BadPrefixError,
     ClassNotFoundError,
@@ -168,6 +176,7 @@ __all__ = [
     "exists",
     "expired",
     "fetch",
+    "fields_of",
     "find",
     "find_singleton",
     "get_address",
@@ -184,6 +193,8 @@ __all__ = [
     "getrefcount",
     "hash",
     "index",
+    "index_of",
+    "indexed_fields",
     "init",
     "is_enum",
     "is_enum_value",
@@ -195,10 +206,12 @@ __all__ = [
     "locked",
     "materialized",
     "memo",
+    "migrate",
     "migration",
     "no",
     "open",
     "refresh",
+    "rename_field",
     "retry",
     "select_deleted",
     "select_modified",
@@ -207,6 +220,7 @@ __all__ = [
     "set_cache_size",
     "set_prefix",
     "snapshot",
+    "tag_fields",
     "tags",
     "touch",
     "tuple",

@@ -10,11 +10,12 @@ NAMES = """
     AtomicManager BadPrefixError ClassNotFoundError EnumType EnumValue Memo MemoBase MemoWeakProxy
     MigrateError ObjectTagManager PrefixMetaData QueryObject ReferenceError Snapshot Tag as_tag assign atomic
     atomic_assign begin_atomic build_flags bytearray clear_cache close commit compare copy_prefix delete
-    describe dict drop enum exists expired fetch find find_singleton get_address get_cache_stats get_config
-    get_current_prefix get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of get_state_num get_type
-    getattr_as getrefcount hash index init is_enum is_enum_value is_memo is_singleton list load load_all
-    materialized memo migration no open refresh set set_cache_size set_prefix snapshot tags touch tuple types
-    uuid wait weak_proxy weak_set
+    describe dict drop enum exists expired fetch fields_of find find_singleton get_address get_cache_stats
+    get_config get_current_prefix get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of
+    get_state_num get_type getattr_as getrefcount hash index index_of indexed_fields init is_enum
+    is_enum_value is_memo is_singleton list load load_all materialized memo migrate migration no open refresh
+    rename_field set set_cache_size set_prefix snapshot tag_fields tags touch tuple types uuid wait
+    weak_proxy weak_set
 """
 
 

@@ -31,6 +31,10 @@ class Memo(durable.Durable):
     _perdure_prefix_: str | None = None
     _perdure_flags_: dict[str, Any] = {}
     _perdure_abstract_: type | None = None
+    _perdure_attach_: Any = None
+    """Called with each connection before the class is asked for there, where it has something to keep up."""
+    _perdure_managing_ = False
+    """Whether assignments to fields are looked at, because some may be declared."""
 
     def _perdure_convert_(self, name: str, value: Any) -> Any:
         return convert_field(self, name, value)

@@ -15,7 +15,15 @@ from perdure.model import scope
 from perdure.model.migrations import check_migrations, migrate
 from perdure.session import Connection, delete_root, get_root, identity_of, set_root
 
-__all__ = ["Factory", "factory_for", "is_singleton_class", "materialized", "set_prefix", "singleton_of"]
+__all__ = [
+    "Factory",
+    "chooses_prefix",
+    "factory_for",
+    "is_singleton_class",
+    "materialized",
+    "set_prefix",
+    "singleton_of",
+]
 
 
 class Factory(Protocol):
@@ -160,7 +168,7 @@ def _prefix_asked_for(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
 
     Arguments that are missing are None: the instance may exist, and then they do not matter.
     """
-    if not any(_calls_set_prefix(base) for base in cls.__mro__):
+    if not chooses_prefix(cls):
         return None
     signature = inspect.signature(cls.__init__)
     probe = durable.Durable.__new__(cls)
@@ -175,6 +183,11 @@ def _prefix_asked_for(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     finally:
         _probes.discard(id(probe))
     return None
+
+
+def chooses_prefix(cls: type) -> bool:
+    """Whether an `__init__` of a class or its bases may call `set_prefix`."""
+    return any(_calls_set_prefix(base) for base in cls.__mro__)
 
 
 def _calls_set_prefix(cls: type) -> bool:

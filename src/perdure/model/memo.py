@@ -11,10 +11,16 @@ from perdure.model.base import Memo, field_dict
 from perdure.model.creation import factory_for
 from perdure.session import register_class
 
-__all__ = ["MemoBase", "is_memo_class", "memo"]
+__all__ = ["MemoBase", "is_memo_class", "memo", "watch_classes"]
 
 _T = TypeVar("_T", bound=type)
 _metaclasses: dict[type, type] = {type: durable.DurableType}
+_watchers: list[Callable[[type], None]] = []
+
+
+def watch_classes(watcher: Callable[[type], None]) -> None:
+    """Call `watcher` with each memo class that is made from now on, before it is used."""
+    _watchers.append(watcher)
 
 
 class MemoBase(Memo):
@@ -114,6 +120,8 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
     if issubclass(target, Memo):
         target._perdure_abstract_ = target
     made._perdure_factory_ = factory_for(made, prefix=prefix, singleton=flags.get("singleton", False))
+    for watcher in _watchers:
+        watcher(made)
     register_class(made)
     return cast(type, made)
 

@@ -19,6 +19,8 @@ __all__ = [
     "elsewhere",
     "holding",
     "install",
+    "is_open",
+    "migrates",
     "name_of",
     "named",
     "require",
@@ -43,6 +45,12 @@ class Scope(Protocol):
 
     def name_of(self, connection: Connection) -> str:
         """The name of the prefix that a connection belongs to."""
+
+    def is_open(self, name: str) -> bool:
+        """Whether this process has a prefix open."""
+
+    def migrates(self, connection: Connection) -> bool:
+        """Whether changed declarations of fields are applied in the prefix of a connection without being asked."""
 
 
 class _Nowhere(durable.Owner):
@@ -122,6 +130,16 @@ def beside(connection: Connection | None, live: Connection) -> Connection:
 def name_of(connection: Connection) -> str:
     """The name of the prefix of a connection."""
     return connection.database.name if _scope is None else _scope.name_of(connection)
+
+
+def is_open(name: str) -> bool:
+    """Whether this process has a prefix open."""
+    return require().is_open(name)
+
+
+def migrates(connection: Connection) -> bool:
+    """Whether changed declarations of fields are applied without being asked."""
+    return _scope is None or _scope.migrates(connection)
 
 
 def connection_of(obj: durable.Durable) -> Connection:

@@ -7,7 +7,7 @@ from perdure.kernel import durable
 from perdure.model import scope
 from perdure.session import Connection, builtin_id
 
-__all__ = ["connection_of", "current_connection", "identified", "is_memo", "is_memo_class", "live"]
+__all__ = ["attach", "connection_of", "current_connection", "identified", "is_memo", "is_memo_class", "live"]
 
 
 def current_connection() -> Connection:
@@ -63,3 +63,10 @@ def identified(obj: durable.Durable) -> tuple[Connection, int]:
         )
     with connection.lock:
         return connection, connection.add(obj)
+
+
+def attach(cls: type, connection: Connection) -> None:
+    """Tell a class that has something to keep up in each database that this one is about to be asked for it."""
+    hook = getattr(cls, "_perdure_attach_", None)
+    if hook is not None:
+        hook(connection)

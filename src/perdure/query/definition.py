@@ -67,9 +67,9 @@ def _parts(node: Node, refer: Refer) -> Iterable[Any]:
         case And(members) | Or(members):
             found = tuple([to_plain(member, refer) for member in members])
         case Range():
-            found = (refer(node.index_oid), node.low, node.high, node.nulls, node.keyed)
+            found = (refer(node.index_oid), node.low, node.high, node.nulls, node.keyed, node.passive)
         case Sorted():
-            found = (to_plain(node.source, refer), refer(node.index_oid), node.descending, node.nulls_first)
+            found = (to_plain(node.source, refer), refer(node.index_oid), *_sorting(node))
         case Sliced():
             found = (to_plain(node.source, refer), node.start, node.stop, node.step)
         case Not():
@@ -77,6 +77,10 @@ def _parts(node: Node, refer: Refer) -> Iterable[Any]:
         case _:
             found = tuple([getattr(node, one.name) for one in fields(node)])  # type: ignore[arg-type]
     return found
+
+
+def _sorting(node: Sorted) -> tuple[bool, bool, bool]:
+    return node.descending, node.nulls_first, node.passive
 
 
 def from_plain(plain: Any, oid_of: OidOf = int) -> Node:

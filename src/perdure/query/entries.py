@@ -15,7 +15,16 @@ from perdure.kernel import changes, keys
 from perdure.session import Connection
 from perdure.storage import View, spaces
 
-__all__ = ["apply_changes", "count_entries", "drop_entries", "keys_of", "pairs", "pinned", "split_keys"]
+__all__ = [
+    "apply_changes",
+    "count_entries",
+    "drop_entries",
+    "keys_of",
+    "pairs",
+    "pinned",
+    "remove_members",
+    "split_keys",
+]
 
 _T = TypeVar("_T")
 _ENTRIES = spaces.ENTRIES.id
@@ -59,8 +68,11 @@ def keys_of(connection: Connection, index_oid: int, oids: list[int]) -> list[byt
     return connection.read_many(_ENTRIES, [prefix + member for member in changes.encode_ids(oids)])
 
 
-def apply_changes(connection: Connection, index_oid: int, pending: changes.Changes) -> None:
-    """Write changed pairs to the overlay: entries, holders and size. Of two changes of a pair the later counts."""
+def apply_changes(connection: Connection, index_oid: int, pending: changes.Changes, *, holds: bool = True) -> None:
+    """Write changed pairs to the overlay: entries, holders and size. Of two changes of a pair the later counts.
+
+    `holds` says whether the index holds its members.
+    """
     oids, encoded, hows, _ = pending.take(connection.add)
     if not oids:
         return
@@ -71,19 +83,24 @@ def apply_changes(connection: Connection, index_oid: int, pending: changes.Chang
     content = connection.overlay.begin_puts(_ENTRIES)
     plain = hows.count(changes.ADD) == len(hows) and len(set(oids)) == len(oids)
     if plain and known.count(None) == len(known) and max(map(len, encoded)) <= _CUT:
-        changes.add_pairs(start, oids, encoded, content, connection.overlay.holders, _SIZES)
+        changes.add_pairs(start, oids, encoded, content, connection.overlay.holders if holds else {}, _SIZES)
         connection.overlay.count(start, len(oids))
         return
-    wanted: dict[int, tuple[bytes | None, dict[bytes, bool]]] = {}
+    wanted: dict[int, Change] = {}
     for oid, key, before, how in zip(oids, encoded, known, hows, strict=True):
         wanted.setdefault(oid, (before, {}))[1][key] = how != changes.REMOVE
-    grown = sum([_apply(connection, start, oid, *wanted[oid]) for oid in sorted(wanted)])
+    grown = sum([_apply(connection, start, oid, wanted[oid], holds) for oid in sorted(wanted)])
     if grown:
         connection.overlay.count(start, grown)
 
 
-def _apply(connection: Connection, start: bytes, oid: int, before: bytes | None, wanted: dict[bytes, bool]) -> int:
+Change = tuple[bytes | None, dict[bytes, bool]]
+"""The joined keys of a member before, and the keys to be added or removed."""
+
+
+def _apply(connection: Connection, start: bytes, oid: int, change: Change, holds: bool) -> int:
     """Change the keys of one member; by how many its pairs grew."""
+    before, wanted = change
     present = split_keys(before)
     size = len(present)
     member = keys.encode_uint(oid)
@@ -96,22 +113,34 @@ def _apply(connection: Connection, start: bytes, oid: int, before: bytes | None,
         if added:
             present.append(encoded)
             content[entry] = _SIZES[len(member)] + (b"" if short is encoded else encoded)
-            connection.lifetime.hold(oid)
+            if holds:
+                connection.lifetime.hold(oid)
         else:
             present.remove(encoded)
             content[entry] = None
-            connection.lifetime.release(oid)
+            if holds:
+                connection.lifetime.release(oid)
     after = join_keys(present)
     if after != before:
         content[start + _REVERSE + member] = after
     return len(present) - size
 
 
-def drop_entries(connection: Connection, index_oid: int) -> None:
-    """Remove all pairs and release their members."""
+def remove_members(connection: Connection, index_oid: int, oids: list[int]) -> None:
+    """Remove all pairs of the given members from an index that does not hold them."""
+    start = keys.encode_uint(index_oid)
+    found = zip(oids, keys_of(connection, index_oid, oids), strict=True)
+    wanted = [(oid, (before, dict.fromkeys(split_keys(before), False))) for oid, before in found if before]
+    grown = sum([_apply(connection, start, oid, change, False) for oid, change in wanted])
+    if grown:
+        connection.overlay.count(start, grown)
+
+
+def drop_entries(connection: Connection, index_oid: int, *, holds: bool = True) -> None:
+    """Remove all pairs and release their members, if the index holds them."""
     start = keys.encode_uint(index_oid)
     for key, value in list(connection.scan(_ENTRIES, start + _FORWARD, start + _END)):
-        if key.startswith(_FORWARD, len(start)):
+        if holds and key.startswith(_FORWARD, len(start)):
             connection.lifetime.release(keys.decode_uint(key, len(key) - value[0])[0])
         connection.overlay.put(_ENTRIES, key, None)
     size = count_entries(connection, index_oid)

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from pyroaring import BitMap
 
 from perdure.errors import ObjectError
+from perdure.query.anchors import check_anchored
 from perdure.query.expression import (
     And,
     ClassTagged,
@@ -179,7 +180,8 @@ class Evaluation:
         self.kept = _kept_for(connection)
 
     def plan(self, node: Node) -> Plan:
-        """The plan of a node; ordered nodes lose their order."""
+        """The plan of a node; ordered nodes lose their order. Raises `RuntimeError` for one without an anchor."""
+        check_anchored(node)
         with self.connection.lock:
             return make_plan(node, self)
 
@@ -283,7 +285,8 @@ def _or(node: Or, evaluation: Evaluation) -> Plan:
 def _elsewhere(node: Elsewhere, evaluation: Evaluation) -> Plan:
     if node.connection.database.uuid != evaluation.connection.database.uuid:
         return NOTHING
-    return Evaluation(node.connection).plan(node.node)
+    with node.connection.lock:
+        return make_plan(node.node, Evaluation(node.connection))
 
 
 def _any(parts: list[Plan]) -> Plan:

@@ -96,7 +96,8 @@ class TheObject(Node):
 class Range(Node):
     """Members of an index with a key in a range: `low` and `high` are encoded keys.
 
-    `nulls` tells whether members with the key None belong to it, `keyed` whether those with other keys do.
+    `nulls` tells whether members with the key None belong to it, `keyed` whether those with other keys do. The
+    members of a `passive` index are not held by it: something else has to say which of them are asked for.
     """
 
     index_oid: int
@@ -104,6 +105,7 @@ class Range(Node):
     high: bytes = b"\xff"
     nulls: bool = True
     keyed: bool = True
+    passive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Sorted(Node):
     index_oid: int
     descending: bool = False
     nulls_first: bool = False
+    passive: bool = False
     where: Connection | None = field(default=None, repr=False)
     """The connection that the index is read on, when it is another one than the query's."""
 

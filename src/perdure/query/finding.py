@@ -8,7 +8,7 @@ from typing import Any, cast
 from perdure.errors import QueryError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.query.context import current_connection, identified, is_memo, is_memo_class, live
+from perdure.query.context import attach, current_connection, identified, is_memo, is_memo_class, live
 from perdure.query.expression import (
     Elsewhere,
     Node,
@@ -128,6 +128,7 @@ class _Reader:
             node: Node | None
             if isinstance(criterion, type):
                 node = _type(criterion)
+                attach(criterion, self._connection)
             elif isinstance(criterion, Negation):
                 node = Not(self._negated(criterion.criterion))
             else:
@@ -187,6 +188,6 @@ def unordered(node: Node) -> Node:
     """The set of what `node` gives."""
     if isinstance(node, Sorted):
         source = unordered(node.source)
-        members: Node = Range(node.index_oid, FIRST_KEY, LAST_KEY)
+        members: Node = Range(node.index_oid, FIRST_KEY, LAST_KEY, passive=node.passive)
         return both([source, members if node.where is None else Elsewhere(node.where, members)])
     return node

@@ -35,6 +35,9 @@ class Index(changes.Filing):
     >>> due.sort(due.select(None, date.today()))  # doctest: +SKIP
     """
 
+    _perdure_holds_ = True
+    """Whether the members live as long as they are in the index."""
+
     def _perdure_add_(self, key: Any, obj: Any) -> None:
         kind = POSITIONS.get(type(key), _UNKNOWN)
         encoded = encode_key(key)
@@ -109,7 +112,8 @@ class Index(changes.Filing):
             kind = 0
         lower = None if low is None else encode_bound(low, kind)
         upper = None if high is None else encode_bound(high, kind)
-        return Query(owner, _range(oid, lower, upper, nulls=low is None if null_first else high is None))
+        nulls = low is None if null_first else high is None
+        return Query(owner, _range(oid, lower, upper, nulls=nulls, passive=not self._perdure_holds_))
 
     range = select
 
@@ -123,7 +127,8 @@ class Index(changes.Filing):
             raise TypeError(f"index.sort takes a query, not {shown(query)}")
         owner, oid = self._identified()
         where = None if owner is query.connection else owner
-        return Query(query.connection, Sorted(query.node, oid, bool(desc), bool(null_first), where))
+        passive = not self._perdure_holds_
+        return Query(query.connection, Sorted(query.node, oid, bool(desc), bool(null_first), passive, where))
 
     def _identified(self) -> tuple[Connection, int]:
         durable.load(self)
@@ -159,7 +164,8 @@ class Index(changes.Filing):
 
     def _perdure_store_(self) -> list[object]:
         if self._perdure_changes_:
-            entries.apply_changes(durable.owner_of(self), durable.oid_of(self), self._perdure_changes_)
+            owner, oid = durable.owner_of(self), durable.oid_of(self)
+            entries.apply_changes(owner, oid, self._perdure_changes_, holds=self._perdure_holds_)
         return [self._perdure_kind_]
 
     def _perdure_restore_(self, values: list[Any]) -> None:
@@ -187,11 +193,11 @@ def _check_member(obj: object) -> None:
     changes.FILEABLE.add(type(obj))
 
 
-def _range(oid: int, low: bytes | None, high: bytes | None, *, nulls: bool) -> Node:
+def _range(oid: int, low: bytes | None, high: bytes | None, *, nulls: bool, passive: bool) -> Node:
     keyed = low is None or high is None or low <= high
     if not keyed and not nulls:
         return EMPTY
-    return Range(oid, low or FIRST_KEY, high or LAST_KEY, nulls, keyed)
+    return Range(oid, low or FIRST_KEY, high or LAST_KEY, nulls, keyed, passive)
 
 
 def _items(connection: Connection, found: Iterator[tuple[bytes, int]], kind: int) -> Iterator[tuple[Any, Any]]:

@@ -6,6 +6,7 @@ from perdure.session.classes import StandIn, identity_of, register_class, resolv
 from perdure.session.connection import Connection, Savepoint
 from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
+from perdure.session.lifetime import observe_drops
 from perdure.session.overlay import by_chunk
 from perdure.session.roots import delete_root, get_root, root_names, set_root
 from perdure.session.tagging import class_tag
@@ -31,6 +32,7 @@ __all__ = [
     "get_root",
     "identity_of",
     "locate_builtins",
+    "observe_drops",
     "read_extension",
     "register_builtin",
     "register_class",

@@ -64,6 +64,10 @@ class Connection(Flushing):
         self._reads: dict[int, set[bytes]] = {}
         self.obsolete: set[bytes] = set()
         """Keys of the catalog that the next commit removes."""
+        self.rollbacks = 0
+        """How often pending changes were undone: what was worked out from them may be wrong then."""
+        self.declarations: Any = None
+        """What `perdure.declared` has read of this connection."""
 
     # -- savepoints ----------------------------------------------------------------------------------------
 
@@ -86,6 +90,7 @@ class Connection(Flushing):
     def _drop_overlays(self, depth: int) -> None:
         with self.lock:
             self.generation += 1
+            self.rollbacks += 1
             self.tagging.discard()
             for obj in self.created:
                 durable.kill(obj)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from perdure.kernel import codec, durable, keys, records
@@ -20,11 +21,19 @@ from perdure.storage import merge, spaces
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["Lifetime"]
+__all__ = ["Lifetime", "observe_drops"]
 
 _RECORDS = spaces.RECORDS.id
 _REFCOUNTS = spaces.REFCOUNTS.id
 _TAGS = spaces.OBJECT_TAGS.id
+
+Observer = Callable[["Connection", "list[tuple[int, int]]"], None]
+_observers: list[Observer] = []
+
+
+def observe_drops(observer: Observer) -> None:
+    """Call `observer(connection, dropped)` when objects were deleted, given as pairs of object id and shape id."""
+    _observers.append(observer)
 
 
 class Lifetime:
@@ -179,6 +188,8 @@ class Lifetime:
         if dropped:
             connection.mutations += 1
         connection.tagging.dropped(dropped)
+        for observer in _observers:
+            observer(connection, dropped)
 
     def _forget(self, oid: int) -> None:
         connection = self._connection

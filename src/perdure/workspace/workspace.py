@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from perdure.declared import recall
 from perdure.engine.lock_file import LockFile
 from perdure.errors import ConflictError, PerdureError, WorkspaceError
 from perdure.model import scope
@@ -97,6 +98,7 @@ class Workspace:
         self.prefixes[name] = prefix
         self._known[prefix.database.uuid] = name
         scope.opened(prefix.connection)
+        recall(prefix.connection)
         self._share_cache()
         self._entered(prefix)
         return prefix
@@ -355,6 +357,15 @@ class Workspace:
     def name_of(self, connection: Connection) -> str:
         """The name of the prefix of a connection."""
         return connection.database.name
+
+    def is_open(self, name: str) -> bool:
+        """Whether this process has a prefix open."""
+        return name in self.prefixes
+
+    def migrates(self, connection: Connection) -> bool:
+        """Whether changed declarations of fields are applied in the prefix of a connection without being asked."""
+        found = self.prefixes.get(connection.database.name)
+        return found is None or not found.options.no_auto_migrate
 
 
 def _sweep(connection: Connection, target: int) -> None:
