@@ -7,15 +7,16 @@ import sys
 import perdure as db0
 
 NAMES = """
-    AtomicManager BadPrefixError ClassNotFoundError EnumType EnumValue Memo MemoBase MemoWeakProxy
-    MigrateError ObjectTagManager PrefixMetaData QueryObject ReferenceError Snapshot Tag as_tag assign atomic
-    atomic_assign begin_atomic build_flags bytearray clear_cache close commit compare copy_prefix delete
+    AtomicManager BadPrefixError ClassNotFoundError EnumType EnumValue LockedManager Memo MemoBase
+    MemoWeakProxy MigrateError ModIterable ModIterator ObjectTagManager PrefixMetaData QueryObject
+    ReferenceError Snapshot SnapshotWindow Tag as_tag assign async_wait atomic atomic_assign await_commit
+    begin_atomic begin_locked build_flags bytearray clear_cache close commit compare copy_prefix delete
     describe dict drop enum exists expired fetch fields_of find find_singleton get_address get_cache_stats
     get_config get_current_prefix get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of
     get_state_num get_type getattr_as getrefcount hash index index_of indexed_fields init is_enum
-    is_enum_value is_memo is_singleton list load load_all materialized memo migrate migration no open refresh
-    rename_field set set_cache_size set_prefix snapshot tag_fields tags touch tuple types uuid wait
-    weak_proxy weak_set
+    is_enum_value is_memo is_singleton list load load_all locked materialized memo migrate migration no open
+    refresh rename_field retry select_deleted select_modified select_new set set_cache_size set_prefix
+    snapshot tag_fields tags touch tuple types uuid wait weak_proxy weak_set
 """
 
 

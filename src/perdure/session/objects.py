@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from functools import partial
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
