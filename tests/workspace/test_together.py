@@ -1,5 +1,6 @@
 """A commit over several prefixes is one: all of it is there or none, also after a crash, and failures lose nothing."""
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -55,6 +56,7 @@ def test_each_prefix_gets_one_state_and_nothing_stays_waiting(root: Path) -> Non
         db0.commit()
         assert states() == pending
         assert not any(prefix.database.storage.prepared() for prefix in workspace().list_open())
+    gc.collect()
     db0.commit()  # what was replaced last is dropped, now that no handle of it is left
     before = states()
     db0.commit()
