@@ -37,6 +37,8 @@ class Index(changes.Filing):
 
     _perdure_holds_ = True
     """Whether the members live as long as they are in the index."""
+    _perdure_alike_ = True
+    """Its record has the kind of its keys only: two commits may write the same one."""
 
     def _perdure_add_(self, key: Any, obj: Any) -> None:
         kind = POSITIONS.get(type(key), _UNKNOWN)

@@ -45,9 +45,13 @@ def explained(connection: Connection, batch: Batch, error: ConflictError) -> Con
 
 
 def _find_broken(connection: Connection, batch: Batch) -> tuple[int, bytes, str] | None:
-    """The first condition of a batch that does not hold in the newest state."""
+    """The first key of a batch that another commit changed, or condition that does not hold in the newest state."""
     before = connection.view
     with connection.database.storage.view() as now:
+        for space, puts in batch.puts.items():
+            for key in sorted(puts) if spaces.SPACES[space].versioned else ():
+                if now.get(space, key) != before.get(space, key):
+                    return space, key, "was changed"
         for space, needed in batch.required.items():
             for key in sorted(needed):
                 if now.get(space, key) is None and before.get(space, key) is not None:

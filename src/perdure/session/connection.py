@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import ConflictError, ObjectError, StateUnavailableError
-from perdure.kernel import changes, durable, keys
+from perdure.kernel import changes, durable, keys, records
+from perdure.session.builtin import builtin_class
 from perdure.session.catalog import DECISION
 from perdure.session.conflicts import describe_key, explained
 from perdure.session.flushing import Flushing
 from perdure.session.lifetime import Lifetime
 from perdure.session.overlay import Overlay
+from perdure.session.roots import ROOT
 from perdure.session.tagging import Tagging
 from perdure.storage import Committed, View, spaces
 
@@ -211,7 +213,9 @@ class Connection(Flushing):
     def resolve_conflict(
         self, space: int, key: bytes, old: bytes | None, committed: bytes | None, new: bytes | None
     ) -> bytes | None:
-        """Merge a conflicting change; here never possible."""
+        """Merge a conflicting change: possible for two that write the same where that means the same."""
+        if committed == new and _is_alike(space, key, new):
+            return new
         raise ConflictError(f"{describe_key(self, space, key)} was changed by another commit; try again")
 
     def abort(self) -> None:
@@ -282,3 +286,12 @@ class Connection(Flushing):
             self.objects.clear()
             self.closed = True
             self.view.release()
+
+
+def _is_alike(space: int, key: bytes, data: bytes | None) -> bool:
+    """Whether two commits may write the same value: an enum, a class, the kind of keys of an index."""
+    if space == _CATALOG:
+        return not key.startswith(ROOT)
+    if space != _RECORDS or data is None:
+        return False
+    return getattr(builtin_class(records.shape_id_of(data)), "_perdure_alike_", False)
