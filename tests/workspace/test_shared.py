@@ -119,7 +119,7 @@ def test_changes_of_different_objects_entries_tags_and_new_ones_go_together(shar
     assert (shared.big[1], shared.big[2], len(shared.big)) == ("mine", "theirs", 2000)
     assert {node.name for node in db0.find("both")} == {"mine", "theirs", 2}
     assert {node.name for node in db0.find("new")} == {"new of mine", "new of theirs"}
-    assert [node.name for node in shared.index.select()] == ["mine", "theirs"]
+    assert [(key, node.name) for key, node in shared.index] == [(1, "mine"), (2, "theirs")]
     assert not list(workspace().current_prefix().database.verify())
 
 

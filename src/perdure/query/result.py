@@ -8,7 +8,7 @@ from itertools import islice
 from operator import index
 from typing import Any, SupportsIndex, cast, overload
 
-from perdure.errors import ObjectError, QueryError
+from perdure.errors import ObjectError, QueryError, ReferenceError
 from perdure.kernel import durable
 from perdure.query.definition import distance, signature_of
 from perdure.query.evaluation import Evaluation
@@ -150,5 +150,12 @@ def _objects(connection: Connection, found: Iterator[int]) -> Iterator[Any]:
     while batch := list(islice(found, size)):
         if connection.is_closed():
             raise ObjectError(f"{connection.database.name} is no longer accessible: it was closed")
-        yield from connection.prefetch(batch)
+        loaded = connection.prefetch(batch)
+        if connection.is_fixed and len(loaded) != len(batch):
+            missing = set(batch).difference(map(durable.oid_of, loaded))
+            raise ReferenceError(
+                f"object #{min(missing)} of {connection.database.name} does not exist at state {connection.state}, on "
+                "which the query runs; it was found at another state"
+            )
+        yield from loaded
         size = min(size * 4, _LARGEST_BATCH)

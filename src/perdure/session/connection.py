@@ -56,6 +56,9 @@ class Connection(Flushing):
     Made by `Database.connect`. `collects` says whether commits drop objects that nothing holds.
     """
 
+    is_fixed = False
+    """Whether it stays at its state for ever."""
+
     def __init__(
         self, database: Database, view: View, *, writable: bool = True, budget: int = 64 << 20, collects: bool = True
     ) -> None:
@@ -93,6 +96,8 @@ class Connection(Flushing):
         with self.lock:
             self.generation += 1
             self.rollbacks += 1
+            if self.created or self.dirty or self.tagging.has_changes():
+                self.mutations += 1
             self.tagging.discard()
             for obj in self.created:
                 durable.kill(obj)

@@ -120,6 +120,7 @@ class Database:
         elif writable and self.read_only:
             raise ReadOnlyError(f"{self.name} is open for reading only")
         made = Connection(self, self.storage.view(at), writable=writable, **options)
+        made.is_fixed = at is not None
         self._connections.add(made)
         return made
 

@@ -13,6 +13,8 @@ from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.attributes import assign
+from perdure.query import Query
+from perdure.session import Forwarding
 from perdure.workspace.atomic import AtomicManager
 from perdure.workspace.prefix import OpenOptions
 from perdure.workspace.snapshot import Head, Snapshot
@@ -258,11 +260,20 @@ def snapshot(state_spec: Moment | Mapping[str, Moment] = None, *, frozen: bool =
 
 
 def get_snapshot_of(obj: Any, /) -> Snapshot | Head:
-    """The snapshot that an object was got from; for live objects the head, which has the same methods."""
-    if not isinstance(obj, durable.Durable):
-        raise TypeError(f"get_snapshot_of takes a durable object, not {type(obj).__name__}")
+    """The snapshot that an object or query was got from; for live ones the head, which has the same methods.
+
+    Raises `TypeError` for what is neither.
+    """
+    if isinstance(obj, Forwarding):
+        obj = obj.target
+    if isinstance(obj, durable.Durable):
+        owner = durable.owner_of(obj)
+    elif isinstance(obj, Query):
+        owner = obj.connection
+    else:
+        raise TypeError(f"get_snapshot_of takes a durable object or a query, not {type(obj).__name__}")
     space = workspace()
-    return space.snapshots.get(durable.owner_of(obj)) or space.head
+    return space.snapshots.get(owner) or space.head
 
 
 def refresh() -> bool:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from pyroaring import BitMap
 
+from perdure.errors import WorkspaceError
 from perdure.query import Query
 from perdure.query.context import live
 from perdure.query.evaluation import Evaluation
@@ -116,6 +117,8 @@ def _pairs(
     before: Connection, after: Connection, oids: Iterator[int], compare: Compare | None
 ) -> Iterator[tuple[Any, Any]]:
     while batch := list(islice(oids, _BATCH)):
+        if before.is_closed() or after.is_closed():
+            raise WorkspaceError("WorkspaceView is closed: one of the two snapshots was closed")
         for old, new in zip(before.prefetch(batch), after.prefetch(batch), strict=True):
             if compare is None or compare(old, new) is not True:
                 yield old, new
