@@ -10,6 +10,8 @@ import pytest
 
 import perdure as db0
 
+from .things import Node, Root
+
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
 
@@ -112,3 +114,53 @@ def start() -> Iterator[Callable[..., Process]]:
         for stream in (process._process.stdin, process._process.stdout):
             assert stream is not None
             stream.close()
+
+
+# -- several writers ---------------------------------------------------------------------------------------
+
+OTHER = """
+    db0.init(sys.argv[1], shared=True)
+    db0.open('main')
+    kept = Root()
+    say('open')
+    while True:
+        try:
+            line = hear()
+        except EOFError:
+            break
+        try:
+            exec(line)
+            say('done')
+        except Exception as error:
+            say(type(error).__name__, str(error).replace('\\n', ' '))
+    db0.close()
+"""
+
+
+@pytest.fixture
+def shared(root: Path) -> Any:
+    """The root object of a prefix opened shared."""
+    db0.open("main", shared=True)
+    kept: Any = Root(0)
+    kept.table = {}
+    kept.big = {number: number for number in range(2000)}
+    kept.items = []
+    kept.nodes = [Node(number) for number in range(4)]
+    kept.index = db0.index()
+    db0.commit()
+    return kept
+
+
+@pytest.fixture
+def other(root: Path, shared: Any, start: Callable[..., Process]) -> Callable[..., str]:
+    """Runs statements in a second process that has the prefix open shared; gives `done` or the error."""
+    process = start(OTHER, root)
+    assert process.hear() == "open"
+
+    def run(*lines: str) -> str:
+        answer = "done"
+        for line in lines:
+            answer = process.ask(line)
+        return answer
+
+    return run

@@ -260,52 +260,67 @@ steps = st.lists(
 )
 
 
+class Twin:
+    """Objects, and in plain Python what they hold: number, whether they are tagged, how often they were written."""
+
+    def __init__(self) -> None:
+        for old in list(db0.find("kept")):
+            db0.tags(old).remove("kept", "t")
+        self.live: dict[int, Any] = {}
+        self.plain: dict[int, tuple[int, bool]] = {}
+        self.writes: dict[int, int] = {}
+        self.serial = 0
+        self.mark()
+
+    def mark(self) -> None:
+        """Commit, and remember how things are."""
+        self.state, self.before, self.written = now(), dict(self.plain), dict(self.writes)
+
+    def run(self, step: str, which: int) -> None:
+        """Do one step."""
+        if step == "add":
+            self.serial += 1
+            self.live[self.serial] = Node(self.serial, number=0)
+            db0.tags(self.live[self.serial]).add("kept", "t")
+            self.plain[self.serial], self.writes[self.serial] = (0, True), 0
+        elif step == "commit":
+            db0.commit()
+        elif self.live:
+            self._change(step, sorted(self.live)[which % len(self.live)])
+
+    def _change(self, step: str, key: int) -> None:
+        node, (value, tagged) = self.live[key], self.plain[key]
+        if step in ("set", "touch"):
+            self.writes[key] += 1
+            if step == "set":
+                node.number, self.plain[key] = value + 1, (value + 1, tagged)
+            else:
+                db0.touch(node)
+        elif step in ("tag", "untag"):
+            getattr(db0.tags(node), "add" if step == "tag" else "remove")("t")
+            self.plain[key] = (value, step == "tag")
+        else:
+            db0.tags(node).remove("kept", "t")
+            db0.delete(self.live.pop(key))
+            del self.plain[key]
+
+
 @settings(max_examples=40)
 @given(script=steps, mark=st.integers(0, 39))
 def test_any_changes_between_two_states_are_found_as_plain_python_finds_them(
     script: list[tuple[str, int]], mark: int
 ) -> None:
-    for old in list(db0.find("kept")):
-        db0.tags(old).remove("kept", "t")
-    live: dict[int, Any] = {}
-    plain: dict[int, tuple[int, bool]] = {}
-    writes: dict[int, int] = {}
-    serial = 0
-    before: dict[int, tuple[int, bool]] = {}
-    written: dict[int, int] = {}
-    first = now()
+    twin = Twin()
     for position, (step, which) in enumerate(script):
         if position == mark:
-            first, before, written = now(), dict(plain), dict(writes)
-        if step == "add":
-            serial += 1
-            live[serial] = Node(serial, number=0)
-            db0.tags(live[serial]).add("kept", "t")
-            plain[serial], writes[serial] = (0, True), 0
-        elif step == "commit":
-            db0.commit()
-        elif live:
-            key = sorted(live)[which % len(live)]
-            value, tagged = plain[key]
-            if step == "set":
-                live[key].number, plain[key] = value + 1, (value + 1, tagged)
-                writes[key] += 1
-            elif step == "touch":
-                db0.touch(live[key])
-                writes[key] += 1
-            elif step in ("tag", "untag"):
-                getattr(db0.tags(live[key]), "add" if step == "tag" else "remove")("t")
-                plain[key] = (value, step == "tag")
-            else:
-                db0.tags(live[key]).remove("kept", "t")
-                db0.delete(live.pop(key))
-                del plain[key]
-    with db0.snapshot(first) as pre, db0.snapshot(now()) as last:
+            twin.mark()
+        twin.run(step, which)
+    with db0.snapshot(twin.state) as pre, db0.snapshot(now()) as last:
         query = db0.find(Node, "t")
-        had = {key for key, (_, tagged) in before.items() if tagged}
-        has = {key for key, (_, tagged) in plain.items() if tagged}
+        had = {key for key, (_, tagged) in twin.before.items() if tagged}
+        has = {key for key, (_, tagged) in twin.plain.items() if tagged}
         assert {one.name for one in db0.select_new(query, pre, last)} == has - had
         assert {one.name for one in db0.select_deleted(query, pre, last)} == had - has
         pairs = {new.name: (old.number, new.number) for old, new in db0.select_modified(query, pre, last)}
-        assert set(pairs) == {key for key in had & has if writes[key] != written[key]}
-        assert all(pairs[key] == (before[key][0], plain[key][0]) for key in pairs)
+        assert set(pairs) == {key for key in had & has if twin.writes[key] != twin.written[key]}
+        assert all(pairs[key] == (twin.before[key][0], twin.plain[key][0]) for key in pairs)

@@ -85,6 +85,8 @@ def commit_together(prefixes: Sequence[Prefix], *, undo: bool = True) -> None:
         for prefix in writable:
             if prefix not in together:  # also where nothing was changed: handles of objects may have gone
                 prefix.commit(undo=undo)
+            elif prefix.options.shared:
+                prefix.connection.refresh()
 
 
 def _commit_changed(prefixes: list[Prefix], undo: bool) -> None:
