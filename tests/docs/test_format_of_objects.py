@@ -149,7 +149,8 @@ def codec_counter(data: bytes) -> int:
 
 
 def test_indexes_are_stored_as_pairs_and_keys_of_members(connection: Any) -> None:
-    index, one = db0.index(), Sample(1)
+    index: db0.index[str, Sample] = db0.index()
+    one = Sample(1)
     member, long = keys.encode_uint(connection.add(one)), keys.encode_one("k" * 900)
     oid = connection.add(index)
     index.add("a", one)

@@ -7,16 +7,18 @@ import sys
 import perdure as db0
 
 NAMES = """
-    AtomicManager BadPrefixError ClassNotFoundError EnumType EnumValue LockedManager Memo MemoBase
-    MemoWeakProxy MigrateError ModIterable ModIterator ObjectTagManager PrefixMetaData QueryObject
-    ReferenceError Snapshot SnapshotWindow Tag as_tag assign async_wait atomic atomic_assign await_commit
-    begin_atomic begin_locked build_flags bytearray clear_cache close commit compare copy_prefix delete
-    describe dict drop enum exists expired fetch fields_of find find_singleton get_address get_cache_stats
-    get_config get_current_prefix get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of
-    get_state_num get_type getattr_as getrefcount hash index index_of indexed_fields init is_enum
-    is_enum_value is_memo is_singleton list load load_all locked materialized memo migrate migration no open
-    refresh rename_field retry select_deleted select_modified select_new set set_cache_size set_prefix
-    snapshot tag_fields tags touch tuple types uuid wait weak_proxy weak_set
+    AtomicManager BadPrefixError ClassNotFoundError EnumType EnumValue Explanation FastQuery FastQueryCache
+    GroupByBucket GroupByEval GroupDef JoinQuery LockedManager Memo MemoBase MemoWeakProxy MigrateError
+    ModIterable ModIterator ObjectTagManager PrefixMetaData QueryObject ReferenceError Snapshot SnapshotWindow
+    Tag TagSet a an and as_tag assign async_wait at atomic atomic_assign await_commit begin_atomic begin_locked
+    build_flags bytearray clear_cache close commit compare copy_prefix count_op delete describe deserialize dict
+    drop enum exists expired fetch fields_of filter find find_singleton get_address get_cache_stats get_config
+    get_current_prefix get_lambda_source get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of
+    get_state_num get_type getattr_as getrefcount group_by hash index index_of indexed_fields init
+    init_fast_query is_enum is_enum_value is_memo is_singleton join list load load_all locked make_sum
+    materialized memo migrate migration no of on open query refresh rename_field retry select_deleted
+    select_modified select_new serialize set set_cache_size set_prefix signature_of snapshot split_by tag_fields
+    taggify tags tags_of touch tuple types uuid wait weak_proxy weak_set
 """
 
 
@@ -32,7 +34,7 @@ def test_every_public_name_is_there_and_has_a_docstring() -> None:
 
 def test_names_of_builtins_are_those_of_the_package_only() -> None:
     shadowed = [name for name in db0.__all__ if hasattr(builtins, name)]
-    assert {"open", "list", "dict", "set", "tuple", "bytearray", "hash", "ReferenceError"} == set(shadowed)
+    assert {"open", "list", "dict", "set", "tuple", "bytearray", "hash", "filter", "ReferenceError"} == set(shadowed)
     assert all(getattr(db0, name) is not getattr(builtins, name) for name in shadowed)
     assert not issubclass(db0.ReferenceError, ReferenceError)
 

@@ -164,7 +164,7 @@ def test_slices_are_like_those_of_lists(things: list[Thing]) -> None:
     bounds = [None, 0, 1, 2, 5, 7, -1, -2, -5, -7]
     for start in bounds:
         for stop in bounds:
-            for step in (None, 1, 2, 3, 9):
+            for step in (None, 1, 2, 3, 9, -1, -2, -9):
                 part, wanted = query[start:stop:step], listed[start:stop:step]
                 assert list(part) == wanted
                 assert len(part) == len(wanted)
@@ -173,7 +173,7 @@ def test_slices_are_like_those_of_lists(things: list[Thing]) -> None:
 
 def test_refused_subscripts(things: list[Thing]) -> None:
     query = find("even")
-    for bad in (slice(None, None, -1), slice(None, None, 0), 0, -1, "x", None, (1, "x")):
+    for bad in (slice(None, None, 0), 0, -1, "x", None, (1, "x")):
         with pytest.raises(RuntimeError):
             query[bad]
     with pytest.raises(RuntimeError):

@@ -27,7 +27,7 @@ class Board:
 
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}
-        self.by_birth = db0.index()
+        self.by_birth: db0.index[date, Person] = db0.index()
 
 
 def classes() -> Board:
@@ -46,6 +46,7 @@ def refused() -> None:
     Person("Ada").nickname  # type: ignore[attr-defined]
     query = db0.find(Person)
     query["name"]  # type: ignore[call-overload]
+    Board().by_birth.add(1815, Person("Ada"))  # type: ignore[arg-type]
     db0.uuid()  # type: ignore[call-arg]
     db0.commit(prefix=1)  # type: ignore[call-arg]
 
@@ -66,11 +67,25 @@ def queries(board: Board, person: Person) -> list[Person]:
     """Tags, `find` and indexes."""
     db0.tags(person).add("pioneer", db0.as_tag(board))
     query = db0.find(Person, ["pioneer", "author"], db0.no("unknown"))
+    assert_type(query, db0.QueryObject[Person])
     assert_type(len(query), int)
-    assert_type(query[:10], db0.QueryObject)
-    assert_type(query[0, -1], tuple[Any, ...])
+    assert_type(query[:10], db0.QueryObject[Person])
+    assert_type(query[0, -1], tuple[Person, ...])
+    assert_type(db0.find("pioneer"), db0.QueryObject[Any])
+    assert_type(next(query), Person)
+    assert_type(next(reversed(query)), Person)
+    assert_type(db0.split_by(["pioneer"], query), db0.QueryObject[tuple[Person, Any]])
+    assert_type(db0.filter(lambda one: one.born is not None, query), db0.QueryObject[Person])
+    assert_type(db0.group_by(lambda one: one.name, query), dict[Any, Any])
+    assert_type(list(db0.taggify("Ada Lovelace")), list[str])
+    assert_type(str(query.explain()), str)
     board.by_birth.add(date(1815, 12, 10), person)
     found = board.by_birth.sort(db0.find(query, board.by_birth.select(None, date(1900, 1, 1))), desc=True)
+    assert_type(found, db0.QueryObject[Person])
+    assert_type(board.by_birth.select(), db0.QueryObject[Person])
+    for born, one in board.by_birth:
+        assert_type(born, date | None)
+        assert_type(one, Person)
     return list(found)
 
 

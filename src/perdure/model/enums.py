@@ -80,6 +80,12 @@ def value_of(enum_name: str, name: str, resolved: bool = True) -> EnumValue:
     return found
 
 
+def declared_names(enum_name: str) -> tuple[str, ...] | None:
+    """The value names of an enum, in order; None when it is not defined in this process."""
+    known = _enums.get(enum_name)
+    return None if known is None else known._names
+
+
 class EnumType:
     """An enum, made by `enum`: values by name (`Color.RED`, `Color["RED"]`) or position (`Color[0]`)."""
 

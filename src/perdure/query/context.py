@@ -7,7 +7,16 @@ from perdure.kernel import durable
 from perdure.model import scope
 from perdure.session import Connection, builtin_id
 
-__all__ = ["attach", "connection_of", "current_connection", "identified", "is_memo", "is_memo_class", "live"]
+__all__ = [
+    "attach",
+    "connection_of",
+    "current_connection",
+    "database_connection",
+    "identified",
+    "is_memo",
+    "is_memo_class",
+    "live",
+]
 
 
 def current_connection() -> Connection:
@@ -36,6 +45,17 @@ def live(connection: Connection) -> Connection:
         return scope.holding(connection.database.uuid, connection.database.name)
     except RuntimeError:
         return connection
+
+
+def database_connection(database: int, name: str | None = None) -> Connection:
+    """The live connection of the database with a uuid, last seen under `name`.
+
+    Raises `RuntimeError` when there is none.
+    """
+    ambient = durable.get_ambient()
+    if isinstance(ambient, Connection) and ambient.database.uuid == database:
+        return ambient
+    return scope.holding(database, name)
 
 
 def is_memo(value: object) -> bool:

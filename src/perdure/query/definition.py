@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from perdure.errors import CorruptRecordError, QueryError
@@ -14,6 +14,7 @@ from perdure.query.expression import (
     And,
     ClassTagged,
     Empty,
+    Filtered,
     Node,
     Not,
     OfType,
@@ -21,11 +22,14 @@ from perdure.query.expression import (
     Range,
     Sliced,
     Sorted,
+    Split,
     Tagged,
     TheObject,
+    Within,
     both,
     either,
 )
+from perdure.query.functions import function_signature
 from perdure.session import resolve_class
 
 __all__ = ["distance", "from_plain", "signature_of", "to_plain"]
@@ -33,6 +37,9 @@ __all__ = ["distance", "from_plain", "signature_of", "to_plain"]
 Refer = Callable[[int], Any]
 """What stands for the index with an object id."""
 OidOf = Callable[[Any], int]
+ClassOf = Callable[[str, str, str], type]
+Named = Callable[[Callable[[Any], object]], str]
+"""What stands for a function."""
 
 _CODES: dict[type[Node], int] = {
     Empty: 0,
@@ -46,34 +53,49 @@ _CODES: dict[type[Node], int] = {
     Or: 8,
     Sorted: 9,
     Sliced: 10,
+    Filtered: 11,
+    Split: 12,
+    Within: 13,
 }
 
 
-def to_plain(node: Node, refer: Refer = int) -> tuple[Any, ...]:
-    """The node as nested tuples of plain values and of what `refer` gives for indexes.
+def _refuse_function(function: object) -> str:
+    raise QueryError(f"a query filtered by a Python function cannot be stored or serialized: {function!r}")
 
-    Raises `RuntimeError` for a query over several states of a database, which has no meaning elsewhere.
+
+def to_plain(node: Node, refer: Refer = int, named: Named = _refuse_function) -> tuple[Any, ...]:
+    """The node as nested tuples of plain values and of what `refer` gives for indexes, `named` for functions.
+
+    Raises `RuntimeError` for a query over several states of a database, which has no meaning elsewhere, and, unless
+    `named` is given, for one that calls Python functions.
     """
     code = _CODES.get(type(node))
     if code is None or (isinstance(node, Sorted) and node.where is not None):
         raise QueryError("a query over several states or databases has no definition of its own; it cannot be stored")
-    return (code, *_parts(node, refer))
+    return (code, *_parts(node, refer, named))
 
 
-def _parts(node: Node, refer: Refer) -> Iterable[Any]:
+def _parts(node: Node, refer: Refer, named: Named) -> Iterable[Any]:
     match node:
         case ClassTagged(identity, cls) | OfType(identity, cls):
             found: tuple[Any, ...] = (identity, cls.__module__, cls.__qualname__)
         case And(members) | Or(members):
-            found = tuple([to_plain(member, refer) for member in members])
+            found = tuple([to_plain(member, refer, named) for member in members])
         case Range():
             found = (refer(node.index_oid), node.low, node.high, node.nulls, node.keyed, node.passive)
         case Sorted():
-            found = (to_plain(node.source, refer), refer(node.index_oid), *_sorting(node))
+            found = (to_plain(node.source, refer, named), refer(node.index_oid), *_sorting(node))
         case Sliced():
-            found = (to_plain(node.source, refer), node.start, node.stop, node.step)
+            found = (to_plain(node.source, refer, named), node.start, node.stop, node.step)
+        case Filtered():
+            found = (to_plain(node.source, refer, named), named(node.predicate))
+        case Split():
+            groups = tuple([to_plain(group, refer, named) for group in node.groups])
+            found = (to_plain(node.source, refer, named), groups, node.exclusive)
+        case Within():
+            found = (to_plain(node.source, refer, named), to_plain(node.members, refer, named))
         case Not():
-            found = (to_plain(node.node, refer),)
+            found = (to_plain(node.node, refer, named),)
         case _:
             found = tuple([getattr(node, one.name) for one in fields(node)])  # type: ignore[arg-type]
     return found
@@ -83,53 +105,69 @@ def _sorting(node: Sorted) -> tuple[bool, bool, bool]:
     return node.descending, node.nulls_first, node.passive
 
 
-def from_plain(plain: Any, oid_of: OidOf = int) -> Node:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the parts of a definition come from."""
+
+    oid_of: OidOf
+    class_of: ClassOf
+
+
+def from_plain(plain: Any, oid_of: OidOf = int, class_of: ClassOf = resolve_class) -> Node:
     """The inverse of `to_plain`; `oid_of` gives the object id of what stands for an index.
 
-    Raises `CorruptRecordError` for anything else.
+    `class_of` gives the class of an identity, module and qualified name. Raises `CorruptRecordError` for anything else.
     """
     try:
-        return _read(plain, oid_of)
+        return _read(plain, _Source(oid_of, class_of))
     except (TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
         raise CorruptRecordError(f"damaged definition of a query: {error!r}") from error
 
 
-def _read(plain: Any, oid_of: OidOf) -> Node:
+def _read(plain: Any, source: _Source) -> Node:
     code, *parts = plain
-    return _READERS[code](parts, oid_of)
+    return _READERS[code](parts, source)
 
 
-def _read_class(kind: Callable[[str, type], Node]) -> Callable[[list[Any], OidOf], Node]:
-    def read(parts: list[Any], oid_of: OidOf) -> Node:
+def _read_class(kind: Callable[[str, type], Node]) -> Callable[[list[Any], _Source], Node]:
+    def read(parts: list[Any], source: _Source) -> Node:
         identity, module, qualname = parts
-        return kind(identity, resolve_class(identity, module, qualname))
+        return kind(identity, source.class_of(identity, module, qualname))
 
     return read
 
 
-def _members(parts: list[Any], oid_of: OidOf) -> list[Node]:
-    return [_read(part, oid_of) for part in parts]
+def _members(parts: list[Any], source: _Source) -> list[Node]:
+    return [_read(part, source) for part in parts]
 
 
-_READERS: dict[int, Callable[[list[Any], OidOf], Node]] = {
-    _CODES[Empty]: lambda parts, oid_of: Empty(*parts),
-    _CODES[Tagged]: lambda parts, oid_of: Tagged(*parts),
+_READERS: dict[int, Callable[[list[Any], _Source], Node]] = {
+    _CODES[Empty]: lambda parts, source: Empty(*parts),
+    _CODES[Tagged]: lambda parts, source: Tagged(*parts),
     _CODES[ClassTagged]: _read_class(ClassTagged),
     _CODES[OfType]: _read_class(OfType),
-    _CODES[TheObject]: lambda parts, oid_of: TheObject(*parts),
-    _CODES[Range]: lambda parts, oid_of: Range(oid_of(parts[0]), *parts[1:]),
-    _CODES[Not]: lambda parts, oid_of: Not(*_members(parts, oid_of)),
-    _CODES[And]: lambda parts, oid_of: both(_members(parts, oid_of)),
-    _CODES[Or]: lambda parts, oid_of: either(_members(parts, oid_of)),
-    _CODES[Sorted]: lambda parts, oid_of: Sorted(_read(parts[0], oid_of), oid_of(parts[1]), *parts[2:]),
-    _CODES[Sliced]: lambda parts, oid_of: Sliced(_read(parts[0], oid_of), *parts[1:]),
+    _CODES[TheObject]: lambda parts, source: TheObject(*parts),
+    _CODES[Range]: lambda parts, source: Range(source.oid_of(parts[0]), *parts[1:]),
+    _CODES[Not]: lambda parts, source: Not(*_members(parts, source)),
+    _CODES[And]: lambda parts, source: both(_members(parts, source)),
+    _CODES[Or]: lambda parts, source: either(_members(parts, source)),
+    _CODES[Sorted]: lambda parts, source: Sorted(_read(parts[0], source), source.oid_of(parts[1]), *parts[2:]),
+    _CODES[Sliced]: lambda parts, source: Sliced(_read(parts[0], source), *parts[1:]),
+    _CODES[Split]: lambda parts, source: Split(
+        _read(parts[0], source), tuple(_members(parts[1], source)), bool(parts[2])
+    ),
+    _CODES[Within]: lambda parts, source: Within(*_members(parts, source)),
 }
 
 
 def signature_of(node: Node) -> str:
     """32 characters that tell a question from others: equal for equal ones, in whatever order they were asked."""
-    digest = hashlib.blake2b(codec.encode_value(to_plain(node)), digest_size=20).digest()
+    plain = to_plain(node, named=lambda function: function_signature(function).text)
+    digest = hashlib.blake2b(codec.encode_value(plain), digest_size=20).digest()
     return base64.b32encode(digest).decode("ascii")
+
+
+_FRAMES = (Sorted, Sliced, Filtered, Split)
 
 
 def distance(one: Node, other: Node) -> float:
@@ -146,8 +184,8 @@ def distance(one: Node, other: Node) -> float:
             inner = (*mine, *yours) if len(mine) == len(yours) == 1 else None  # type: ignore[assignment]
         case Not(left_inner), Not(right_inner):
             inner = left_inner, right_inner
-        case ((Sorted() | Sliced()), (Sorted() | Sliced())) if _frame(one) == _frame(other):
-            inner = one.source, other.source
+    if isinstance(one, _FRAMES) and isinstance(other, _FRAMES) and _frame(one) == _frame(other):
+        inner = one.source, other.source
     return 1.0 if inner is None else distance(*inner)
 
 
@@ -155,7 +193,11 @@ def _choices(node: Node) -> set[Node]:
     return {*node.members} if isinstance(node, Or) else {node}
 
 
-def _frame(node: Sorted | Sliced) -> tuple[Any, ...]:
+def _frame(node: Sorted | Sliced | Filtered | Split) -> tuple[Any, ...]:
+    if isinstance(node, Filtered):
+        return Filtered, node.predicate
+    if isinstance(node, Split):
+        return Split, node.groups, node.exclusive
     if isinstance(node, Sorted):
         return Sorted, node.index_oid, node.descending, node.nulls_first
     return Sliced, node.start, node.stop, node.step

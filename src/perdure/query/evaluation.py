@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 from pyroaring import BitMap
 
 from perdure.errors import ObjectError
-from perdure.query.anchors import check_anchored
 from perdure.query.expression import (
     And,
     ClassTagged,
@@ -45,6 +44,8 @@ class Plan:
 
     weight = 0
     """About how many members there are, at most."""
+    lazy = False
+    """Whether finding members runs functions of the user: such parts come last, and look at what is left only."""
 
     def chunks(self) -> Iterable[int]:
         """The chunks that may have members."""
@@ -53,6 +54,10 @@ class Plan:
     def chunk(self, number: int) -> BitMap:
         """The members in a chunk; not to be changed."""
         raise NotImplementedError
+
+    def within(self, number: int, members: BitMap) -> BitMap:
+        """Those of `members` of a chunk that are members here."""
+        return members & self.chunk(number)
 
     def count(self) -> int:
         """How many members there are."""
@@ -98,6 +103,10 @@ class Leaf(Plan):
         """See `Plan.chunk`."""
         return self.members.get(number, _NONE)
 
+    def within(self, number: int, members: BitMap) -> BitMap:
+        """See `Plan.within`."""
+        return members & self.members.get(number, _NONE)
+
     def count(self) -> int:
         """See `Plan.count`."""
         return self.weight
@@ -109,11 +118,12 @@ NOTHING = Leaf({})
 class Union(Plan):
     """What any part has."""
 
-    __slots__ = ("_parts", "weight")
+    __slots__ = ("_parts", "lazy", "weight")
 
     def __init__(self, parts: list[Plan]) -> None:
         self._parts = parts
         self.weight = sum([part.weight for part in parts])
+        self.lazy = any(part.lazy for part in parts)
 
     def chunks(self) -> Iterable[int]:
         """See `Plan.chunks`."""
@@ -123,18 +133,26 @@ class Union(Plan):
         """See `Plan.chunk`."""
         return BitMap.union(*[part.chunk(number) for part in self._parts])
 
+    def within(self, number: int, members: BitMap) -> BitMap:
+        """See `Plan.within`."""
+        if not self.lazy:
+            return members & self.chunk(number)
+        return BitMap.union(*[part.within(number, members) for part in self._parts])
+
 
 class Common(Plan):
     """What all parts have and no exception has; the smallest part comes first."""
 
-    __slots__ = ("_exceptions", "_first", "_rest", "weight")
+    __slots__ = ("_exceptions", "_first", "_rest", "lazy", "weight")
 
     def __init__(self, parts: list[Plan], exceptions: list[Plan]) -> None:
-        parts.sort(key=lambda part: part.weight)
+        parts.sort(key=lambda part: (part.lazy, part.weight))
+        exceptions.sort(key=lambda part: part.lazy)
         self._first = parts[0]
         self._rest = parts[1:]
         self._exceptions = exceptions
-        self.weight = parts[0].weight
+        self.weight = min([part.weight for part in parts])
+        self.lazy = parts[-1].lazy or (bool(exceptions) and exceptions[-1].lazy)
 
     def chunks(self) -> Iterable[int]:
         """See `Plan.chunks`."""
@@ -145,20 +163,30 @@ class Common(Plan):
 
     def chunk(self, number: int) -> BitMap:
         """See `Plan.chunk`."""
-        found = self._first.chunk(number)
+        return self._reduce(number, self._first.chunk(number))
+
+    def _reduce(self, number: int, found: BitMap) -> BitMap:
         for part in self._rest:
             if not found:
                 return found
-            found = found & part.chunk(number)
+            found = part.within(number, found)
         for part in self._exceptions:
             if not found:
                 return found
-            found = found - part.chunk(number)
+            found = found - (part.within(number, found) if part.lazy else part.chunk(number))
         return found
+
+    def within(self, number: int, members: BitMap) -> BitMap:
+        """See `Plan.within`."""
+        return self._reduce(number, self._first.within(number, members))
+
+    def contains(self, oid: int) -> bool:
+        """See `Plan.contains`."""
+        return bool(self.within(oid >> 16, BitMap([oid & 0xFFFF])))
 
     def count(self) -> int:
         """See `Plan.count`."""
-        if len(self._rest) != 1 or self._exceptions:
+        if len(self._rest) != 1 or self._exceptions or self.lazy:
             return super().count()
         total = 0
         for number in self.chunks():
@@ -180,8 +208,7 @@ class Evaluation:
         self.kept = _kept_for(connection)
 
     def plan(self, node: Node) -> Plan:
-        """The plan of a node; ordered nodes lose their order. Raises `RuntimeError` for one without an anchor."""
-        check_anchored(node)
+        """The plan of a node; ordered nodes lose their order."""
         with self.connection.lock:
             return make_plan(node, self)
 

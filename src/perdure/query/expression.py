@@ -1,15 +1,16 @@
 """What a query asks for, as a tree of values: hashable, comparable, independent of any connection.
 
-Set nodes stand for sets of object ids; `Sorted` and `Sliced` give them an order. `both` and `either` build
-normal forms, so that equal questions are equal trees: nested ones are flattened, members sorted, doubles out.
+Set nodes stand for sets of object ids; `Sorted` and `Sliced` give them an order, `Split` decorates them with tags.
+`both` and `either` build normal forms, so that equal questions are equal trees: nested ones are flattened, members
+sorted, doubles out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perdure.session import Connection
@@ -20,6 +21,7 @@ __all__ = [
     "ClassTagged",
     "Elsewhere",
     "Empty",
+    "Filtered",
     "Node",
     "Not",
     "OfType",
@@ -27,13 +29,20 @@ __all__ = [
     "Range",
     "Sliced",
     "Sorted",
+    "Split",
     "Tagged",
     "TheObject",
+    "Within",
     "both",
+    "calls_functions",
     "either",
+    "is_decorated",
     "is_local",
     "is_ordered",
+    "parts",
     "tagged",
+    "walk",
+    "within",
 ]
 
 
@@ -144,7 +153,7 @@ class Sorted(Node):
 
 @dataclass(frozen=True, slots=True)
 class Sliced(Node):
-    """A slice of `source`, as Python slices a list; `step` is positive."""
+    """A slice of `source`, as Python slices a list."""
 
     source: Node
     start: int | None
@@ -158,6 +167,35 @@ class Elsewhere(Node):
 
     connection: Connection = field(repr=False)
     node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered(Node):
+    """What of `source` a Python function accepts, in the order of `source`."""
+
+    source: Node
+    predicate: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Node):
+    """What of `source` has one of some tags, each object together with the tag: with the first one, or with each.
+
+    The order is that of `source`.
+    """
+
+    source: Node
+    groups: tuple[Node, ...]
+    """Tags: `Tagged` or `ClassTagged` nodes."""
+    exclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Node):
+    """What of `source` is in a set, in the order of `source` and with its decorations."""
+
+    source: Node
+    members: Node
 
 
 @lru_cache(maxsize=4096)
@@ -199,21 +237,54 @@ def _rank(node: Node) -> bytes:
     return node.rank
 
 
+def within(source: Node, members: Node) -> Node:
+    """What of `source`, which may be decorated, is in the set `members`."""
+    if isinstance(source, Split):
+        return Split(within(source.source, members), source.groups, source.exclusive)
+    if is_ordered(source) or isinstance(source, Sliced) or is_decorated(source):
+        return Within(source, members)
+    return both([source, members])
+
+
 def is_ordered(node: Node) -> bool:
     """Whether the node gives its objects an order of its own, and maybe an object more than once."""
-    if isinstance(node, Sliced):
+    if isinstance(node, Sliced | Filtered):
         return is_ordered(node.source)
-    return isinstance(node, Sorted)
+    return isinstance(node, Sorted | Split | Within)
 
 
-def is_local(node: object) -> bool:
-    """Whether all of the node is worked out on the connection of its query."""
-    if isinstance(node, Elsewhere):
-        return False
-    if isinstance(node, Sorted):
-        return node.where is None and is_local(node.source)
+def is_decorated(node: Node) -> bool:
+    """Whether the node gives tuples of an object and tags."""
+    while isinstance(node, Sorted | Sliced | Filtered | Within):
+        node = node.source
+    return isinstance(node, Split) or (isinstance(node, Elsewhere) and is_decorated(node.node))
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The nodes that a node is made of."""
     if isinstance(node, And | Or):
-        return all(is_local(member) for member in node.members)
-    if isinstance(node, Not):
-        return is_local(node.node)
-    return not isinstance(node, Sliced) or is_local(node.source)
+        return node.members
+    if isinstance(node, Not | Elsewhere):
+        return (node.node,)
+    if isinstance(node, Split):
+        return (node.source, *node.groups)
+    if isinstance(node, Within):
+        return node.source, node.members
+    return (node.source,) if isinstance(node, Sorted | Sliced | Filtered) else ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node, and all nodes below it."""
+    yield node
+    for part in parts(node):
+        yield from walk(part)
+
+
+def is_local(node: Node) -> bool:
+    """Whether all of the node is worked out on the connection of its query."""
+    return not any(isinstance(one, Elsewhere) or getattr(one, "where", None) is not None for one in walk(node))
+
+
+def calls_functions(node: Node) -> bool:
+    """Whether working the node out calls functions of the user."""
+    return any(isinstance(one, Filtered) for one in walk(node))

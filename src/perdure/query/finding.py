@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, TypeVar, cast, overload
 
 from perdure.errors import QueryError
 from perdure.kernel import durable
@@ -11,16 +11,21 @@ from perdure.model import scope
 from perdure.query.context import attach, current_connection, identified, is_memo, is_memo_class, live
 from perdure.query.expression import (
     Elsewhere,
+    Filtered,
     Node,
     Not,
     OfType,
     Range,
     Sorted,
+    Split,
     Tagged,
     TheObject,
+    Within,
     both,
     either,
+    is_decorated,
     tagged,
+    within,
 )
 from perdure.query.index_keys import FIRST_KEY, LAST_KEY
 from perdure.query.labels import Tag, known, shown, to_tag
@@ -30,6 +35,7 @@ from perdure.session import Connection, identity_of
 __all__ = ["Negation", "connection_for", "expression_of", "find", "find_in", "no"]
 
 
+_T = TypeVar("_T")
 _TEXT_ONLY = {str}
 
 
@@ -53,7 +59,11 @@ def no(criterion: object, /) -> Negation:
     return Negation(criterion)
 
 
-def find(*criteria: object, prefix: str | None = None) -> Query:
+@overload
+def find(source: type[_T] | Query[_T], /, *criteria: object, prefix: str | None = None) -> Query[_T]: ...
+@overload
+def find(*criteria: object, prefix: str | None = None) -> Query[Any]: ...
+def find(*criteria: object, prefix: str | None = None) -> Query[Any]:
     """The objects that meet all `criteria`.
 
     A memo class asks for its instances (one class at most), a str, enum value or `as_tag(...)` for a tag, a
@@ -68,7 +78,7 @@ def find(*criteria: object, prefix: str | None = None) -> Query:
     return find_in(connection_for(criteria, prefix), *criteria)
 
 
-def find_in(connection: Connection, *criteria: object) -> Query:
+def find_in(connection: Connection, *criteria: object) -> Query[Any]:
     """`find` on a connection."""
     try:
         node = tagged(tuple([known[text] for text in criteria]))  # type: ignore[index]
@@ -76,7 +86,24 @@ def find_in(connection: Connection, *criteria: object) -> Query:
             return Query(connection, node)
     except (KeyError, TypeError):
         pass
-    return Query(connection, expression_of(connection, criteria))
+    node = expression_of(connection, criteria)
+    for criterion in criteria:
+        if isinstance(criterion, Query) and is_decorated(criterion.node):
+            return Query(connection, _decorated(connection, criteria, node))
+    return Query(connection, node)
+
+
+def _decorated(connection: Connection, criteria: tuple[object, ...], members: Node) -> Node:
+    """What is in a set, with the tags of the splits among the criteria."""
+    found = members
+    splits = [one for one in criteria if isinstance(one, Query) and is_decorated(one.node)]
+    for position, query in enumerate(splits):
+        node = query.node if query.connection is connection else Elsewhere(query.connection, query.node)
+        if position == 0:
+            found = within(node, members)
+        elif isinstance(node, Split):
+            found = Split(found, node.groups, node.exclusive)
+    return found
 
 
 def connection_for(criteria: tuple[object, ...], prefix: str | None = None) -> Connection:
@@ -167,7 +194,7 @@ class _Reader:
             raise QueryError("no(no(...)) is not supported without positive components")
         return _refuse_type(criterion) if isinstance(criterion, type) else self.one(criterion)
 
-    def _query(self, query: Query) -> Node:
+    def _query(self, query: Query[Any]) -> Node:
         node = unordered(query.node)
         return node if query.connection is self._connection else Elsewhere(query.connection, node)
 
@@ -190,4 +217,10 @@ def unordered(node: Node) -> Node:
         source = unordered(node.source)
         members: Node = Range(node.index_oid, FIRST_KEY, LAST_KEY, passive=node.passive)
         return both([source, members if node.where is None else Elsewhere(node.where, members)])
+    if isinstance(node, Split):
+        return both([unordered(node.source), either(node.groups)])
+    if isinstance(node, Within):
+        return both([unordered(node.source), node.members])
+    if isinstance(node, Filtered) and not is_decorated(node):
+        return Filtered(unordered(node.source), node.predicate)
     return node

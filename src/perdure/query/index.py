@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from perdure.errors import ObjectError, QueryError
 from perdure.kernel import changes, durable
@@ -12,23 +12,36 @@ from perdure.query import entries
 from perdure.query.context import connection_of, current_connection, is_memo
 from perdure.query.evaluation import Evaluation
 from perdure.query.expression import EMPTY, Node, Range, Sorted
-from perdure.query.index_keys import FIRST_KEY, KINDS, LAST_KEY, POSITIONS, encode_bound, encode_key, read_key
+from perdure.query.index_keys import (
+    FIRST_KEY,
+    KINDS,
+    LAST_KEY,
+    POSITIONS,
+    common_kind,
+    encode_bound,
+    encode_key,
+    read_key,
+)
 from perdure.query.labels import shown
 from perdure.query.result import Query
 from perdure.session import Connection, register_builtin
 
 __all__ = ["Index"]
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_T = TypeVar("_T")
 _PREFETCHED = 1024
 
 
 @register_builtin(7)
-class Index(changes.Filing):
+class Index(changes.Filing, Generic[_K, _V]):
     """Objects by key, in key order; an object may have several keys, a key several objects.
 
-    Keys are None or values of one type: int (or bool), float, str, bytes, Decimal, date, datetime, time, timedelta,
-    UUID or tuple; the first key that is not None decides. Members live as long as they are in the index.
-    Iteration gives pairs of key and object, None first.
+    Keys are None or values of one type: int, float, bool (also among ints), str, bytes, Decimal, date, datetime, time,
+    timedelta, UUID, tuple or enum value (in the order of declaration); the first key that is not None decides.
+    Members live as long as they are in the index. Iteration gives pairs of key and object, None first, `reversed`
+    pairs in descending order of keys.
 
     >>> due = Index()  # doctest: +SKIP
     >>> due.add(date(2030, 1, 1), task)  # doctest: +SKIP
@@ -40,6 +53,11 @@ class Index(changes.Filing):
     _perdure_alike_ = True
     """Its record has the kind of its keys only: two commits may write the same one."""
 
+    if TYPE_CHECKING:
+
+        def add(self, key: _K | None, obj: _V, /) -> None:
+            """See `changes.Filing.add`."""
+
     def _perdure_add_(self, key: Any, obj: Any) -> None:
         kind = POSITIONS.get(type(key), _UNKNOWN)
         encoded = encode_key(key)
@@ -49,18 +67,19 @@ class Index(changes.Filing):
             self._take_kind(kind, key)
         self._change(encoded, obj, changes.ADD)
 
-    def remove(self, key: Any, obj: Any, /) -> None:
+    def remove(self, key: _K | None, obj: _V, /) -> None:
         """Remove a pair; one that is not there changes nothing."""
         encoded = encode_key(key)
         _check_member(obj)
         durable.mark_dirty(self)
-        self._change(encoded, obj, changes.REMOVE)
+        self._change(encoded, cast(durable.Durable, obj), changes.REMOVE)
 
     def _take_kind(self, kind: int, key: object) -> None:
-        if self._perdure_kind_:
+        found = common_kind(self._perdure_kind_, kind)
+        if found is None:
             known = KINDS[self._perdure_kind_].__name__
             raise QueryError(f"the index has keys of type {known}; {shown(key)} cannot be one")
-        self._perdure_kind_ = kind
+        self._perdure_kind_ = found
 
     def _change(self, encoded: bytes, member: durable.Durable, how: int) -> None:
         owner, other = durable.owner_of(self), durable.owner_of(member)
@@ -102,7 +121,7 @@ class Index(changes.Filing):
         if owner is not None:
             owner.flush()
 
-    def select(self, low: object = None, high: object = None, null_first: bool = False) -> Query:
+    def select(self, low: _K | None = None, high: _K | None = None, null_first: bool = False) -> Query[_V]:
         """The members with a key from `low` to `high`, both included; None is no bound. The result has no order.
 
         Members with the key None belong to the range where it is open on the side on which they sort: the upper
@@ -119,7 +138,7 @@ class Index(changes.Filing):
 
     range = select
 
-    def sort(self, query: Query, *, desc: bool = False, null_first: bool = False) -> Query:
+    def sort(self, query: Query[_T], *, desc: bool = False, null_first: bool = False) -> Query[_T]:
         """The members among what `query` finds, in the order of their keys, once for each of their keys.
 
         Members with the key None come last, with `null_first` first; `desc` turns everything around. Members of
@@ -156,11 +175,16 @@ class Index(changes.Filing):
     def __bool__(self) -> bool:
         return len(self) > 0
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[tuple[_K | None, _V]]:
         owner, oid = self._identified()
         Evaluation(owner)
         kind = self._perdure_kind_
         return _items(owner, entries.pinned(owner, entries.pairs(owner, oid)), kind)
+
+    def __reversed__(self) -> Iterator[tuple[_K | None, _V]]:
+        owner, oid = self._identified()
+        Evaluation(owner)
+        return _items(owner, entries.pinned(owner, entries.pairs(owner, oid, reverse=True)), self._perdure_kind_)
 
     # -- what the session calls ----------------------------------------------------------------------------
 

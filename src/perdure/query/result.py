@@ -6,22 +6,25 @@ import base64
 from collections.abc import Iterator
 from itertools import islice
 from operator import index
-from typing import Any, SupportsIndex, cast, overload
+from typing import Any, Generic, SupportsIndex, TypeVar, cast, overload
 
-from perdure.errors import ObjectError, QueryError, ReferenceError
+from perdure.errors import QueryError
 from perdure.kernel import durable
+from perdure.query.anchors import check_anchored
 from perdure.query.definition import distance, signature_of
 from perdure.query.evaluation import Evaluation
-from perdure.query.expression import Node, Sliced, is_ordered
-from perdure.query.ordering import count, ids
+from perdure.query.explaining import Explanation, explain
+from perdure.query.expression import Filtered, Node, Sliced, is_decorated, is_ordered
+from perdure.query.loading import give, objects, tuples
+from perdure.query.ordering import count, ids, rows
 from perdure.session import Connection
 
 __all__ = ["Query"]
 
-_FIRST_BATCH, _LARGEST_BATCH = 32, 1024
+_T_co = TypeVar("_T_co", covariant=True)
 
 
-class Query:
+class Query(Generic[_T_co]):
     """Objects that meet criteria, worked out anew each time; iterate, count, slice it, use it in `find`.
 
     Each iterator gives what the query found when the iterator was made. `len` and `bool` load no objects.
@@ -35,7 +38,7 @@ class Query:
     def __init__(self, connection: Connection, node: Node) -> None:
         self._connection = connection
         self._node = node
-        self._running: Iterator[Any] | None = None
+        self._running: Iterator[_T_co] | None = None
 
     @property
     def connection(self) -> Connection:
@@ -47,10 +50,22 @@ class Query:
         """What the query asks for."""
         return self._node
 
-    def __iter__(self) -> Iterator[Any]:
-        return _objects(self._connection, ids(self._node, Evaluation(self._connection)))
+    def evaluate(self) -> Evaluation:
+        """What the connection holds now, ready to answer this query.
 
-    def __next__(self) -> Any:
+        Raises `RuntimeError` when only passive tags would decide the answer, and when the connection is closed.
+        """
+        evaluation = Evaluation(self._connection)
+        check_anchored(self._node, evaluation)
+        return evaluation
+
+    def __iter__(self) -> Iterator[_T_co]:
+        return give(self._node, self.evaluate())
+
+    def __reversed__(self) -> Iterator[_T_co]:
+        return give(Sliced(self._node, None, None, -1), self.evaluate())
+
+    def __next__(self) -> _T_co:
         """The next object of an iterator that the query keeps for this; after the last one it starts over."""
         if self._running is None:
             self._running = iter(self)
@@ -61,25 +76,27 @@ class Query:
             raise
 
     def __len__(self) -> int:
-        return count(self._node, Evaluation(self._connection))
+        return count(self._node, self.evaluate())
 
     def __bool__(self) -> bool:
-        evaluation = Evaluation(self._connection)
-        if is_ordered(self._node) or isinstance(self._node, Sliced):
+        evaluation = self.evaluate()
+        if is_ordered(self._node) or isinstance(self._node, Sliced | Filtered):
             return next(ids(self._node, evaluation), None) is not None
         return not evaluation.plan(self._node).is_empty()
 
     def __contains__(self, obj: object) -> bool:
+        if isinstance(obj, tuple) and is_decorated(self._node):
+            return any(row == obj for row in self)
         if not isinstance(obj, durable.Durable) or durable.owner_of(obj) is not self._connection:
             return False
-        evaluation = Evaluation(self._connection)
+        evaluation = self.evaluate()
         oid = durable.oid_of(obj)
         return bool(oid) and evaluation.plan(self._node).contains(oid)
 
     @overload
-    def __getitem__(self, position: slice) -> Query: ...
+    def __getitem__(self, position: slice) -> Query[_T_co]: ...
     @overload
-    def __getitem__(self, position: tuple[SupportsIndex, ...]) -> tuple[Any, ...]: ...
+    def __getitem__(self, position: tuple[SupportsIndex, ...]) -> tuple[_T_co, ...]: ...
     def __getitem__(self, position: Any) -> Any:
         """A slice gives a query, a tuple of positions the objects at these positions."""
         if isinstance(position, slice):
@@ -88,11 +105,11 @@ class Query:
             return self._pick(position)
         raise QueryError(f"a query takes a slice or a tuple of positions, not {position!r}; use query[i,]")
 
-    def _slice(self, wanted: slice) -> Query:
+    def _slice(self, wanted: slice) -> Query[_T_co]:
         start, stop, step = (_index(bound) for bound in (wanted.start, wanted.stop, wanted.step))
-        if step is not None and step <= 0:
-            raise QueryError(f"the step of a query's slice must be positive, not {step}")
-        if start in (None, 0) and stop is None and step in (None, 1):
+        if step == 0:
+            raise QueryError("the step of a query's slice cannot be zero")
+        if stop is None and step in (None, 1) and start in (None, 0):
             return self
         if isinstance(self._node, Sliced):
             raise QueryError("the query is a slice already; slice the whole query")
@@ -100,8 +117,7 @@ class Query:
 
     def _pick(self, positions: tuple[Any, ...]) -> tuple[Any, ...]:
         wanted = [_position(position) for position in positions]
-        evaluation = Evaluation(self._connection)
-        found = ids(self._node, evaluation)
+        found: Iterator[Any] = (rows if is_decorated(self._node) else ids)(self._node, self.evaluate())
         if all(position >= 0 for position in wanted):
             found = islice(found, max(wanted, default=-1) + 1)
         listed = list(found)
@@ -109,13 +125,27 @@ class Query:
         for position in wanted:
             if not -size <= position < size:
                 raise IndexError(f"position {position} is outside the query, which gives {size} objects here")
-        return tuple([self._connection.get(listed[position]) for position in wanted])
+        picked = iter([listed[position] for position in wanted])
+        return tuple((tuples if is_decorated(self._node) else objects)(self._connection, picked))
+
+    def explain(self) -> Explanation:
+        """How the query is worked out: its parts in the order in which they are looked at, with their sizes.
+
+        Print it, or read its fields. Only sizes are looked up; no objects are loaded.
+
+        >>> print(find(Task, "urgent", no("done")).explain())  # doctest: +SKIP
+        all of these, but: at most 120
+          the tag 'urgent': 120
+          type Task: 5000
+          not the tag 'done': 4100
+        """
+        return explain(self._node, self.evaluate())
 
     def signature(self) -> str:
         """A text that is equal for equal questions, in whatever order their members were given."""
         return signature_of(self._node)
 
-    def compare(self, other: Query) -> float:
+    def compare(self, other: Query[Any]) -> float:
         """How much another query differs: 0.0 asks the same, 1.0 something else; between them for shared choices.
 
         Raises `TypeError` for what is no query.
@@ -143,19 +173,3 @@ def _position(value: object) -> int:
     if not hasattr(type(value), "__index__"):
         raise QueryError(f"positions in a query are ints, not {value!r}")
     return index(cast(SupportsIndex, value))
-
-
-def _objects(connection: Connection, found: Iterator[int]) -> Iterator[Any]:
-    size = _FIRST_BATCH
-    while batch := list(islice(found, size)):
-        if connection.is_closed():
-            raise ObjectError(f"{connection.database.name} is no longer accessible: it was closed")
-        loaded = connection.prefetch(batch)
-        if connection.is_fixed and len(loaded) != len(batch):
-            missing = set(batch).difference(map(durable.oid_of, loaded))
-            raise ReferenceError(
-                f"object #{min(missing)} of {connection.database.name} does not exist at state {connection.state}, on "
-                "which the query runs; it was found at another state"
-            )
-        yield from loaded
-        size = min(size * 4, _LARGEST_BATCH)

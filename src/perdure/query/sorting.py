@@ -6,15 +6,15 @@ from array import array
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from operator import itemgetter
-from typing import cast
+from typing import TypeVar, cast
 
 from pyroaring import BitMap
 
 from perdure.query import entries
 from perdure.query.evaluation import Evaluation, Leaf, Plan, planner
-from perdure.query.expression import Elsewhere, Range, Sorted, is_local, is_ordered
+from perdure.query.expression import Range, Sorted, calls_functions, is_decorated, is_local, is_ordered
 from perdure.query.index_keys import FIRST_KEY, LAST_KEY, NULL_KEY
-from perdure.query.ordering import count, ids
+from perdure.query.ordering import Row, count, ids, rows
 from perdure.session import Connection, by_chunk
 
 __all__ = ["RESULTS_KEPT"]
@@ -26,6 +26,7 @@ _LOOKUP_SHARE = 2
 """Members are looked up one by one when they are at most this part of the index; else the index is scanned."""
 _LOOKUPS_AT_ONCE = 4096
 
+_T = TypeVar("_T")
 Pair = tuple[bytes, int]
 _key = itemgetter(0)
 
@@ -59,10 +60,19 @@ def _sorted_count(node: Sorted, evaluation: Evaluation) -> int:
 @ids.register
 def _sorted_ids(node: Sorted, evaluation: Evaluation, skip: int = 0) -> Iterator[int]:
     kept = evaluation.kept.get(node)
-    if kept is None:
+    if kept is None and calls_functions(node.source):
+        kept = _sort_given(node, list(ids(node.source, evaluation)), evaluation)
+    elif kept is None:
         with evaluation.connection.lock:
             kept = _sort(node, evaluation)
     return islice(kept, skip, None)
+
+
+def _sort_given(node: Sorted, source: list[int], evaluation: Evaluation) -> Iterable[int]:
+    """Sort what functions of the user chose: they ran before the lock is taken, and run again the next time."""
+    connection = evaluation.connection if node.where is None else Evaluation(node.where).connection
+    with connection.lock:
+        return _in_key_order(node, source, source, connection)
 
 
 def _sort(node: Sorted, evaluation: Evaluation) -> Iterable[int]:
@@ -106,10 +116,10 @@ def _filtered(pairs: Iterable[Pair], chunks: dict[int, BitMap]) -> Iterator[int]
             yield oid
 
 
-def _placed_nulls(node: Sorted, found: list[Pair]) -> Iterator[int]:
-    """Ids of sorted pairs, with those of the key None where they belong."""
-    nulls = [oid for key, oid in found if key == NULL_KEY]
-    keyed = [oid for key, oid in found if key != NULL_KEY] if nulls else [oid for _, oid in found]
+def _placed_nulls(node: Sorted, found: list[tuple[bytes, _T]]) -> Iterator[_T]:
+    """What sorted pairs give, with those of the key None where they belong."""
+    nulls = [one for key, one in found if key == NULL_KEY]
+    keyed = [one for key, one in found if key != NULL_KEY] if nulls else [one for _, one in found]
     return iter(nulls + keyed if node.nulls_first != node.descending else keyed + nulls)
 
 
@@ -125,17 +135,25 @@ def _looked_up(index_oid: int, oids: Iterable[int], connection: Connection) -> I
 def _nested(node: Sorted, evaluation: Evaluation, connection: Connection) -> Iterator[int]:
     """Sort what has an order already: members of equal keys keep it."""
     source = list(ids(node.source, evaluation))
-    distinct = sorted(set(source))
+    return _in_key_order(node, source, source, connection)
+
+
+def _in_key_order(node: Sorted, oids: list[int], given: list[_T], connection: Connection) -> Iterator[_T]:
+    """What is `given` for ids, once for each of their keys, in the order of the keys."""
     known: dict[int, list[bytes]] = {}
-    for key, oid in _looked_up(node.index_oid, distinct, connection):
+    for key, oid in _looked_up(node.index_oid, sorted(set(oids)), connection):
         known.setdefault(oid, []).append(key)
-    found = [(key, oid) for oid in source for key in known.get(oid, ())]
+    found = [(key, one) for oid, one in zip(oids, given, strict=True) for key in known.get(oid, ())]
     found.sort(key=_key, reverse=node.descending)
     return _placed_nulls(node, found)
 
 
-@ids.register
-def _ids_elsewhere(node: Elsewhere, evaluation: Evaluation, skip: int = 0) -> Iterator[int]:
-    if node.connection.database.uuid != evaluation.connection.database.uuid:
-        return iter(())
-    return ids(node.node, Evaluation(node.connection), skip)
+@rows.register
+def _sorted_rows(node: Sorted, evaluation: Evaluation, skip: int = 0) -> Iterator[Row]:
+    if not is_decorated(node.source):
+        return zip(ids(node, evaluation, skip))
+    connection = evaluation.connection if node.where is None else Evaluation(node.where).connection
+    source = list(rows(node.source, evaluation))
+    with connection.lock:
+        found = _in_key_order(node, [row[0] for row in source], source, connection)
+    return islice(found, skip, None)

@@ -17,7 +17,7 @@ EXTENSION = 8
 """The code of queries among the value kinds of records."""
 
 
-def _encode(connection: Connection | None, query: Query) -> object:
+def _encode(connection: Connection | None, query: Query[Any]) -> object:
     """Database and name where they are not those of the record, and the definition; its indexes are held then."""
     database = query.connection.database
     if connection is None or database.uuid != connection.database.uuid:
@@ -25,7 +25,7 @@ def _encode(connection: Connection | None, query: Query) -> object:
     return 0, "", to_plain(query.node, connection.get)
 
 
-def _decode(connection: Connection | None, payload: object) -> Query:
+def _decode(connection: Connection | None, payload: object) -> Query[Any]:
     try:
         database, name, plain = cast("tuple[int, str, Any]", payload)
     except (TypeError, ValueError) as error:

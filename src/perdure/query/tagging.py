@@ -9,7 +9,8 @@ from perdure.errors import QueryError, ReadOnlyError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import changes, durable
 from perdure.query.context import connection_of, is_memo
-from perdure.query.labels import Tag, is_type_key, read_key, refuse, shown, to_tag
+from perdure.query.labels import OBJECT, Tag, is_type_key, read_key, refuse, shown, to_tag
+from perdure.query.ordering import ids
 from perdure.query.result import Query
 from perdure.session import Connection
 
@@ -57,26 +58,24 @@ class ObjectTagManager(changes.Tagger):
         return self
 
     def _change(self, keys: tuple[Key, ...], *, add: bool) -> None:
-        objects = self._objects()
+        passive = self._passive and add
+        queries = [target for target in self._targets if isinstance(target, Query)]
+        objects = self._targets if not queries else [one for one in self._targets if not isinstance(one, Query)]
         if not keys:
             return
         owners = [_writable(obj) for obj in objects]
+        for query in queries:
+            _check_writable(query.connection, "what a query finds")
+        if passive:
+            for owner in {*owners, *[query.connection for query in queries]}:
+                _check_passive(owner, keys)
+        found = [[*dict.fromkeys(ids(query.node, query.evaluate()))] for query in queries]
         plain = {*map(type, keys)} == _BYTES_ONLY
-        passive = self._passive and add
         for obj, owner in zip(objects, owners, strict=True):
             resolved = cast("tuple[bytes, ...]", keys) if plain else _resolve(owner, keys, add)
             owner.tagging.change(obj, resolved, add, passive)
-
-    def _objects(self) -> Iterable[durable.Durable]:
-        if Query not in map(type, self._targets):
-            return self._targets
-        found: list[durable.Durable] = []
-        for target in self._targets:
-            if isinstance(target, Query):
-                found.extend(target)
-            else:
-                found.append(target)
-        return found
+        for query, oids in zip(queries, found, strict=True):
+            query.connection.tagging.change_all(oids, _resolve(query.connection, keys, add), add, passive)
 
 
 def _writable(obj: durable.Durable) -> Connection:
@@ -84,8 +83,20 @@ def _writable(obj: durable.Durable) -> Connection:
     if durable.state_of(obj) == durable.DEAD:
         raise DeadReferenceError(f"{durable.describe(obj)} was deleted and cannot be tagged")
     if not owner.writable:
-        raise ReadOnlyError(f"cannot tag {durable.describe(obj)}: {owner.database.name} is open for reading")
+        _check_writable(owner, durable.describe(obj))
     return owner
+
+
+def _check_writable(owner: Connection, what: str) -> None:
+    if not owner.writable:
+        raise ReadOnlyError(f"cannot tag {what}: {owner.database.name} is open for reading")
+
+
+def _check_passive(owner: Connection, keys: tuple[Key, ...]) -> None:
+    """Refuse passive tags that are objects of other databases."""
+    for key in keys:
+        if isinstance(key, Tag) and key.kind == OBJECT and key.parts[0] != owner.database.uuid:
+            raise QueryError(f"an object of another prefix can be a regular tag only, not a passive one: {key!r}")
 
 
 def _resolve(owner: Connection, keys: tuple[Key, ...], add: bool) -> tuple[bytes, ...]:
@@ -129,7 +140,7 @@ tags = ObjectTagManager
 
 
 def tags_of(obj: durable.Durable) -> list[object]:
-    """The tags of an object in the order in which they were added, type tags left out.
+    """The tags of an object in the order in which they were added, passive ones last; type tags are left out.
 
     >>> tags_of(note)  # doctest: +SKIP
     ['urgent', 'home']

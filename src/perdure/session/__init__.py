@@ -9,15 +9,15 @@ from perdure.session.extensions import find_extension, read_extension, register_
 from perdure.session.lifetime import observe_drops
 from perdure.session.overlay import by_chunk
 from perdure.session.roots import delete_root, get_root, root_names, set_root
-from perdure.session.tagging import class_tag
+from perdure.session.tagging import class_tag, passive_mark
 from perdure.session.weak import Forwarding, Weak
 
 __all__ = [
-    "FIRST_FREE_ID",
     "Catalog",
     "ClassEntry",
     "Connection",
     "Database",
+    "FIRST_FREE_ID",
     "Forwarding",
     "Savepoint",
     "Shape",
@@ -33,6 +33,7 @@ __all__ = [
     "identity_of",
     "locate_builtins",
     "observe_drops",
+    "passive_mark",
     "read_extension",
     "register_builtin",
     "register_class",

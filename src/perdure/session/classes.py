@@ -28,11 +28,16 @@ def register_class(cls: type[durable.Durable], *, replace: bool = True) -> None:
         _registered[identity_of(cls)] = cls
 
 
-def resolve_class(identity: str, module: str, qualname: str) -> type[durable.Durable]:
-    """The class of an identity: registered, importable, or else a stand-in that tells why it is not."""
+def resolve_class(identity: str, module: str, qualname: str, *, imports: bool = True) -> type[durable.Durable]:
+    """The class of an identity: registered, importable, or else a stand-in that tells why it is not.
+
+    Without `imports`, its module is not imported for it.
+    """
     found = _registered.get(identity)
     if found is not None:
         return found
+    if not imports:
+        return _stand_in(identity, module, qualname, "its module is not imported")
     try:
         target: Any = importlib.import_module(module)
         for part in qualname.split("."):

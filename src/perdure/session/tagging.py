@@ -1,7 +1,8 @@
 """Tags of objects and the postings of tags, kept in step.
 
 Tag changes are buffered and worked in by the next flush. An object's row lists its tags, so that dropping it finds
-its postings; the type tag is not listed, since the record names the class.
+its postings; the type tag is not listed, since the record names the class. Objects that have a tag passively are in
+its posting, and in that of its passive mark.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from perdure.storage import merge, spaces
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["Tagging", "class_tag"]
+__all__ = ["Tagging", "class_tag", "passive_mark"]
 
 _TAGS = spaces.OBJECT_TAGS.id
 _POSTINGS = spaces.POSTINGS.id
-_CLASS_KIND = 0
+_CLASS_KIND, _MARK_KIND = 0, 6
+_AT_ONCE = 1 << 14
 
 Row = dict[bytes, bool]
 """Tag key → whether it is passive, in the order in which the tags were added."""
@@ -43,6 +45,19 @@ def _is_quiet(cls: type) -> bool:
 def class_tag(class_id: int) -> bytes:
     """Tag key of a class: kind 0. Kinds 1 and up belong to the query layer."""
     return keys.encode((_CLASS_KIND, class_id))
+
+
+_CLASS_PREFIX = class_tag(0)[:1]
+
+
+def passive_mark(tag: bytes) -> bytes:
+    """Key of the posting of those objects that have a tag passively: kind 6. Type tags have none."""
+    return keys.encode((_MARK_KIND, tag))
+
+
+def has_mark(tag: bytes, passive: bool) -> bool:
+    """Whether an entry of a row is in the posting of a passive mark."""
+    return passive and not tag.startswith(_CLASS_PREFIX)
 
 
 def encode_row(row: Row) -> bytes:
@@ -84,6 +99,8 @@ class Tagging:
         self._changes = changes.Changes()
         connection.tag_changes = self._changes
         self._instances: dict[int, list[int]] = {}
+        self.passive_seen = False
+        """Whether passive tags were added here, which may not be committed yet."""
 
     # -- changes -------------------------------------------------------------------------------------------
 
@@ -142,10 +159,48 @@ class Tagging:
             for tag, moved in moves.items():
                 for oid, present in moved.items():
                     (added if present else removed).setdefault(tag, []).append(oid)
+        self._post(added, removed)
+
+    def _post(self, added: dict[bytes, list[int]], removed: dict[bytes, list[int]]) -> None:
+        connection = self._connection
         for tag, gone in removed.items():
             connection.overlay.post(tag, gone, add=False)
         for tag, new_ones in added.items():
             connection.overlay.post(tag, new_ones, add=True)
+
+    def change_all(self, oids: list[int], tags: Tags, add: bool, passive: bool = False) -> None:
+        """Add or remove tags of stored objects, given by their ids, now and as one operation; loads no objects."""
+        connection = self._connection
+        if connection.gate is not None:
+            connection.gate()
+        with connection.lock:
+            connection.flush()
+            connection.generation += 1
+            for start in range(0, len(oids), _AT_ONCE):
+                self._change_part(oids[start : start + _AT_ONCE], tags, add, passive)
+
+    def _change_part(self, oids: list[int], tags: Tags, add: bool, passive: bool) -> None:
+        connection = self._connection
+        ids = changes.encode_ids(oids)
+        rows = connection.read_many(_TAGS, ids)
+        untyped = {entry.class_id for entry in connection.catalog.entries() if not entry.typed}
+        kinds = [connection.class_id_of(oid) for oid in oids] if untyped else [None] * len(oids)
+        added: dict[bytes, list[int]] = {}
+        removed: dict[bytes, list[int]] = {}
+        for (before, kind), (alike, keys_) in changes.group_alike(rows, kinds, oids, ids).items():
+            row, moves = decode_row(before), cast(Moves, {})
+            if add:
+                self._add(row, 0, tags, passive, moves)
+            elif self._remove(row, 0, tags, moves):
+                for oid in alike:
+                    connection.lifetime.lost(oid)
+            if kind in untyped and _is_quiet(cls := connection.class_of(cast(int, kind))):
+                self._type_late(row, 0, cls, moves)
+            if moves:
+                connection.overlay.begin_puts(_TAGS).update(dict.fromkeys(keys_, encode_row(row) if row else None))
+            for tag, moved in moves.items():
+                (added if moved[0] else removed).setdefault(tag, []).extend(alike)
+        self._post(added, removed)
 
     def _add_alike(self, before: bytes | None, tags: Tags, ids: list[bytes]) -> list[bytes]:
         """Add tags to objects that had the same tags, worked out once for all of them; the tags new to them."""
@@ -166,7 +221,8 @@ class Tagging:
             if row is None:
                 row = rows[oid] = decode_row(before)
             if how == changes.REMOVE:
-                self._remove(row, oid, tags, moves)
+                if self._remove(row, oid, tags, moves):
+                    self._connection.lifetime.lost(oid)
             else:
                 self._add(row, oid, tags, how == changes.ADD_PASSIVE, moves)
             if quiet and _is_quiet(cls := type(self._connection.objects[oid])):
@@ -178,14 +234,21 @@ class Tagging:
             if tag not in row:
                 row[tag] = passive
                 moves.setdefault(tag, {})[oid] = True
+                if passive:
+                    self.passive_seen = True
+                    moves.setdefault(passive_mark(tag), {})[oid] = True
 
-    def _remove(self, row: Row, oid: int, tags: Tags, moves: Moves) -> None:
+    def _remove(self, row: Row, oid: int, tags: Tags, moves: Moves) -> bool:
+        """Whether the object lost a tag that held it."""
+        lost = False
         for tag in tags:
             passive = row.pop(tag, None)
             if passive is not None:
                 moves.setdefault(tag, {})[oid] = False
-                if not passive:
-                    self._connection.lifetime.lost(oid)
+                if passive:
+                    moves.setdefault(passive_mark(tag), {})[oid] = False
+                lost = lost or not passive
+        return lost
 
     def _type_late(self, row: Row, oid: int, cls: type[durable.Durable], moves: Moves) -> None:
         """Give an object of a class without default tags its type tag while it has regular tags."""
@@ -204,8 +267,10 @@ class Tagging:
         wanted = [keys.encode_uint(oid) for oid, _ in objects]
         rows = connection.read_many(_TAGS, wanted)
         for (oid, shape_id), key, row in zip(objects, wanted, rows, strict=True):
-            for tag in decode_row(row):
+            for tag, passive in decode_row(row).items():
                 moved.setdefault(tag, []).append(oid)
+                if has_mark(tag, passive):
+                    moved.setdefault(passive_mark(tag), []).append(oid)
             if row is not None:
                 connection.overlay.put(_TAGS, key, None)
             if shape_id >= FIRST_FREE_ID:

@@ -13,7 +13,7 @@ from perdure.kernel import codec, keys
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class
 from perdure.session.overlay import TAG_LIMIT, posting_prefix
 from perdure.session.roots import ROOT
-from perdure.session.tagging import class_tag, decode_row
+from perdure.session.tagging import class_tag, decode_row, has_mark, passive_mark
 from perdure.storage import Problem, merge, spaces
 
 if TYPE_CHECKING:
@@ -104,8 +104,10 @@ class _Check:
             except PerdureError as error:
                 yield Problem(_TAGS, key, f"object #{oid}: {error}")
                 continue
-            for tag in row:
+            for tag, passive in row.items():
                 self._tagged.setdefault(posting_prefix(tag), set()).add(oid)
+                if has_mark(tag, passive):
+                    self._tagged.setdefault(posting_prefix(passive_mark(tag)), set()).add(oid)
 
     def _counts(self) -> Iterator[Problem]:
         stored = {

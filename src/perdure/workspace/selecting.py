@@ -29,18 +29,18 @@ _CHUNK = 1 << 16
 Compare = Callable[[Any, Any], bool]
 
 
-def _definition(query: Query) -> Node:
+def _definition(query: Query[Any]) -> Node:
     if not isinstance(query, Query):
         raise TypeError(f"a query is needed, such as find(...) gives, not a {type(query).__name__}")
     return unordered(query.node)
 
 
-def _without(connection: Connection, node: Node, other: Connection) -> Query:
+def _without(connection: Connection, node: Node, other: Connection) -> Query[Any]:
     """What a query finds on one connection and not on another one of the same database."""
     return Query(connection, both([node, Not(Elsewhere(other, node))]))
 
 
-def select_new(query: Query, pre: Snapshot | None, last: Snapshot) -> Query:
+def select_new(query: Query[Any], pre: Snapshot | None, last: Snapshot) -> Query[Any]:
     """The objects that a query finds in the snapshot `last` and not in `pre`, as they are in `last`.
 
     `query` says what to look for; what it finds now does not matter. When `pre` is None, or knows nothing of the
@@ -55,7 +55,7 @@ def select_new(query: Query, pre: Snapshot | None, last: Snapshot) -> Query:
     return Query(connection, node) if before is None else _without(connection, node, before)
 
 
-def select_deleted(query: Query, pre: Snapshot | None, last: Snapshot) -> Query | list[Any]:
+def select_deleted(query: Query[Any], pre: Snapshot | None, last: Snapshot) -> Query[Any] | list[Any]:
     """The objects that a query finds in the snapshot `pre` and not in `last`, as they were in `pre`.
 
     An empty list when `pre` is None or knows nothing of the query's prefix.
@@ -66,7 +66,7 @@ def select_deleted(query: Query, pre: Snapshot | None, last: Snapshot) -> Query 
 
 
 def select_modified(
-    query: Query, pre: Snapshot | None, last: Snapshot, compare_with: Compare | None = None
+    query: Query[Any], pre: Snapshot | None, last: Snapshot, compare_with: Compare | None = None
 ) -> ModIterable | list[Any]:
     """The objects that a query finds in both snapshots and whose fields were written in between, as pairs of versions.
 

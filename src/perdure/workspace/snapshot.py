@@ -5,11 +5,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.errors import StateUnavailableError, WorkspaceError
 from perdure.model.access import exists_in, fetch_from
-from perdure.query import Query
+from perdure.query import Query, deserialize_at
 from perdure.query.finding import connection_for, find_in
 from perdure.session import Connection, Database
 from perdure.workspace.states import state_at
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from perdure.workspace.workspace import Workspace
 
 __all__ = ["Head", "Snapshot"]
+
+_T = TypeVar("_T")
 
 
 class Snapshot:
@@ -74,10 +76,19 @@ class Snapshot:
         self._check_open()
         return exists_in(self.at, identifier, expected_type, prefix)
 
-    def find(self, *criteria: Any, prefix: str | None = None) -> Query:
+    @overload
+    def find(self, source: type[_T] | Query[_T], /, *criteria: Any, prefix: str | None = None) -> Query[_T]: ...
+    @overload
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]: ...
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]:
         """`perdure.find` in this snapshot."""
         self._check_open()
         return find_in(self.at(connection_for(criteria, prefix)), *criteria)
+
+    def deserialize(self, data: bytes | bytearray | memoryview) -> Any:
+        """`perdure.deserialize` in this snapshot: a query of bytes finds what the snapshot holds."""
+        self._check_open()
+        return deserialize_at(data, self.at)
 
     def get_state_num(self, prefix: str | None = None) -> int:
         """The state that a prefix has in this snapshot, by default the current prefix."""
@@ -120,9 +131,17 @@ class Head:
         """`perdure.exists`."""
         return exists_in(None, identifier, expected_type, prefix)
 
-    def find(self, *criteria: Any, prefix: str | None = None) -> Query:
+    @overload
+    def find(self, source: type[_T] | Query[_T], /, *criteria: Any, prefix: str | None = None) -> Query[_T]: ...
+    @overload
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]: ...
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]:
         """`perdure.find`."""
         return find_in(connection_for(criteria, prefix), *criteria)
+
+    def deserialize(self, data: bytes | bytearray | memoryview) -> Any:
+        """`perdure.deserialize`."""
+        return deserialize_at(data, lambda connection: connection)
 
     def get_state_num(self, prefix: str | None = None) -> int:
         """The last committed state of a prefix that this process has seen."""

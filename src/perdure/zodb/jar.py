@@ -103,7 +103,7 @@ class Connection(Committing):
                 self.add(obj)
         return ObjectTagManager(*objects, passive=passive)
 
-    def find(self, *criteria: Any) -> Query:
+    def find(self, *criteria: Any) -> Query[Any]:
         """The objects of this connection that meet all criteria: classes, tags, lists, queries, `no(...)`.
 
         >>> list(connection.find(Book, "unread"))  # doctest: +SKIP

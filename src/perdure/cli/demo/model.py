@@ -105,8 +105,8 @@ class Catalogue:
         self.packages: dict[str, Package] = {}
         self.sections: dict[str, Section] = {}
         self.maintainers: dict[str, Maintainer] = {}
-        self.by_installed_size = db0.index()
-        self.by_download_size = db0.index()
+        self.by_installed_size: db0.index[int, Version] = db0.index()
+        self.by_download_size: db0.index[int, Version] = db0.index()
         self.upgrades = 0
         self.loading: dict[str, Any] = {}
 

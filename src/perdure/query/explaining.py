@@ -1,0 +1,125 @@
+"""`query.explain()`: how a query is worked out, and how much there is to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perdure.kernel import keys
+from perdure.query.evaluation import Evaluation
+from perdure.query.expression import (
+    And,
+    ClassTagged,
+    Elsewhere,
+    Filtered,
+    Node,
+    Not,
+    OfType,
+    Or,
+    Range,
+    Sliced,
+    Sorted,
+    Split,
+    Tagged,
+    TheObject,
+    Within,
+)
+from perdure.query.index_keys import FIRST_KEY, LAST_KEY
+from perdure.query.labels import read_key
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A part of a query: what it is, how many objects it has at most, and its own parts in order of evaluation."""
+
+    text: str
+    size: int
+    exact: bool
+    """Whether `size` is the number of objects, or only a bound."""
+    parts: tuple[Explanation, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines(""))
+
+    def _lines(self, indent: str) -> list[str]:
+        found = [f"{indent}{self.text}: {'' if self.exact else 'at most '}{self.size}"]
+        for part in self.parts:
+            found.extend(part._lines(indent + "  "))
+        return found
+
+
+def explain(node: Node, evaluation: Evaluation) -> Explanation:
+    """The explanation of a node."""
+    match node:
+        case And():
+            return _explain_and(node, evaluation)
+        case Not():
+            inner = explain(node.node, evaluation)
+            return Explanation(f"not {inner.text}", inner.size, inner.exact, inner.parts)
+        case Or():
+            parts = [explain(member, evaluation) for member in node.members]
+            return Explanation("any of these", sum(part.size for part in parts), False, tuple(parts))
+        case Elsewhere():
+            inner = explain(node.node, Evaluation(node.connection))
+            return Explanation(f"at state {node.connection.state}", inner.size, inner.exact, (inner,))
+        case Sorted() | Sliced() | Filtered() | Split() | Within():
+            return _explain_steps(node, evaluation)
+    return Explanation(_leaf(node, evaluation), evaluation.plan(node).weight, True)
+
+
+def _explain_and(node: And, evaluation: Evaluation) -> Explanation:
+    """Parts come as the plan takes them: functions last, else the smallest first; then the exceptions."""
+    wanted = [member for member in node.members if not isinstance(member, Not)]
+    plans = {member: evaluation.plan(member) for member in wanted}
+    wanted.sort(key=lambda member: (plans[member].lazy, plans[member].weight))
+    excepted = [member for member in node.members if isinstance(member, Not)]
+    parts = tuple([explain(member, evaluation) for member in [*wanted, *excepted]])
+    text = "all of these, but" if excepted else "all of these"
+    return Explanation(text, min(plans[member].weight for member in wanted), False, parts)
+
+
+def _explain_steps(node: Sorted | Sliced | Filtered | Split | Within, evaluation: Evaluation) -> Explanation:
+    source = explain(node.source, evaluation)
+    parts: tuple[Explanation, ...] = (source,)
+    match node:
+        case Sorted():
+            nulls = "first" if node.nulls_first != node.descending else "last"
+            direction = "descending" if node.descending else "ascending"
+            text = f"sorted by the index #{node.index_oid}, {direction}, None {nulls}"
+        case Sliced():
+            bounds = [node.start, node.stop, *([] if node.step is None else [node.step])]
+            text = f"the slice [{':'.join('' if bound is None else str(bound) for bound in bounds)}]"
+        case Filtered():
+            text = f"what {getattr(node.predicate, '__qualname__', repr(node.predicate))} accepts"
+        case Split():
+            parts = (source, *[explain(group, evaluation) for group in node.groups])
+            text = "split by the first of these tags" if node.exclusive else "split by each of these tags"
+        case Within():
+            parts = (source, explain(node.members, evaluation))
+            text = "what of the first is in the second"
+    return Explanation(text, source.size, False, parts)
+
+
+def _leaf(node: Node, evaluation: Evaluation) -> str:
+    text = "nothing"
+    match node:
+        case Tagged():
+            text = f"the tag {read_key(evaluation.connection, node.key)!r}"
+        case ClassTagged():
+            text = f"the tag of the class {node.cls.__qualname__}"
+        case OfType():
+            text = f"type {node.cls.__qualname__}"
+        case TheObject():
+            text = f"the object #{node.oid}"
+        case Range():
+            text = f"a range of the index #{node.index_oid}: {_bounds(node)}"
+    return text
+
+
+def _bounds(node: Range) -> str:
+    if not node.keyed:
+        return "the key None"
+    low = "" if node.low <= FIRST_KEY else f"from {keys.decode_one(node.low)[0]!r} "
+    high = "" if node.high >= LAST_KEY else f"to {keys.decode_one(node.high)[0]!r} "
+    return (low + high or "all keys ") + ("and None" if node.nulls else "without None")
