@@ -10,15 +10,15 @@ NAMES = """
     AtomicManager BadPrefixError ClassNotFoundError EnumType EnumValue Explanation FastQuery FastQueryCache
     GroupByBucket GroupByEval GroupDef JoinQuery LockedManager Memo MemoBase MemoWeakProxy MigrateError
     ModIterable ModIterator ObjectTagManager PrefixMetaData QueryObject ReferenceError Snapshot SnapshotWindow
-    Tag TagSet a an and as_tag assign async_wait at atomic atomic_assign await_commit begin_atomic begin_locked
-    build_flags bytearray clear_cache close commit compare copy_prefix count_op delete describe deserialize dict
-    drop enum exists expired fetch fields_of filter find find_singleton get_address get_cache_stats get_config
+    Tag TagSet as_tag assign async_wait atomic atomic_assign await_commit begin_atomic begin_locked build_flags
+    bytearray clear_cache close commit compare copy_prefix count_op delete describe deserialize dict drop enum
+    exists expired fetch fields_of filter find find_singleton get_address get_cache_stats get_config
     get_current_prefix get_lambda_source get_mutable_prefixes get_prefix_of get_prefixes get_snapshot_of
     get_state_num get_type getattr_as getrefcount group_by hash index index_of indexed_fields init
     init_fast_query is_enum is_enum_value is_memo is_singleton join list load load_all locked make_sum
-    materialized memo migrate migration no of on open query refresh rename_field retry select_deleted
-    select_modified select_new serialize set set_cache_size set_prefix signature_of snapshot split_by tag_fields
-    taggify tags tags_of touch tuple types uuid wait weak_proxy weak_set
+    materialized memo migrate migration no open refresh rename_field retry select_deleted select_modified
+    select_new serialize set set_cache_size set_prefix signature_of snapshot split_by tag_fields taggify tags
+    tags_of touch tuple types uuid wait weak_proxy weak_set
 """
 
 

@@ -27,7 +27,7 @@ from perdure.session import Connection, Database
 
 from .conftest import Other, Thing
 
-RED, GREEN = value_of("Color", "RED"), value_of("Color", "GREEN")
+RED, GREEN = value_of("GroupColor", "RED"), value_of("GroupColor", "GREEN")
 
 
 class Calls:
@@ -67,8 +67,8 @@ def test_groups_by_a_function_are_counted(things: list[Any]) -> None:
 def test_groups_by_tags_have_the_names_of_the_tags(things: list[Any]) -> None:
     assert group_by(["even", "odd"], find("all")) == {"even": 6, "odd": 6}
     assert group_by((RED, GREEN), find("all")) == {"RED": 4, "GREEN": 8}
-    assert group_by(enum("Color", ["RED", "GREEN"]), find("even")) == {"RED": 2, "GREEN": 4}
-    assert group_by([value_of("Color", "RED", False)], find("all")) == {"RED": 4}
+    assert group_by(enum("GroupColor", ["RED", "GREEN"]), find("even")) == {"RED": 2, "GREEN": 4}
+    assert group_by([value_of("GroupColor", "RED", False)], find("all")) == {"RED": 4}
     assert group_by((tag for tag in ("even", "odd")), find("first")) == {"even": 2, "odd": 1}
 
 

@@ -14,7 +14,7 @@ __all__ = ["ManagedIndex"]
 
 
 @register_builtin(10)
-class ManagedIndex(Index):
+class ManagedIndex(Index[Any, Any]):
     """The objects of a class by the value of an indexed field; see `perdure.index_of`.
 
     It is read-only and does not hold its members: combine its ranges with a class or tag in `find`, and use its
@@ -63,8 +63,9 @@ class ManagedIndex(Index):
         """Buffer a pair to be added or removed by the next flush."""
         encoded = self._perdure_accept_(key) if add else index_keys.encode_key(key)
         durable.mark_dirty(self)
-        if add:
-            self._perdure_kind_ = index_keys.kind_of(key) or self._perdure_kind_
+        kind = index_keys.kind_of(key) if add else 0
+        if kind:
+            self._perdure_kind_ = index_keys.common_kind(self._perdure_kind_, kind) or kind
         if self._perdure_changes_ is None:
             self._perdure_changes_ = changes.Changes()
         self._perdure_changes_.add(obj, encoded, changes.ADD if add else changes.REMOVE)

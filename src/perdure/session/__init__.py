@@ -13,11 +13,11 @@ from perdure.session.tagging import class_tag, passive_mark
 from perdure.session.weak import Forwarding, Weak
 
 __all__ = [
+    "FIRST_FREE_ID",
     "Catalog",
     "ClassEntry",
     "Connection",
     "Database",
-    "FIRST_FREE_ID",
     "Forwarding",
     "Savepoint",
     "Shape",
