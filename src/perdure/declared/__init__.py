@@ -3,7 +3,7 @@
 from perdure.declared import dropping as _dropping  # noqa: F401 (hears of deleted objects)
 from perdure.declared.declarations import effective, indexed_fields, stored_classes, tag_fields
 from perdure.declared.managed_index import ManagedIndex
-from perdure.declared.migrating import instances, migrate
+from perdure.declared.migrating import instance_ids, instances, migrate
 from perdure.declared.mirroring import recall
 from perdure.declared.references import FieldNamespace, FieldReference, fields_of, index_of
 from perdure.declared.renaming import rename_field
@@ -16,6 +16,7 @@ __all__ = [
     "fields_of",
     "index_of",
     "indexed_fields",
+    "instance_ids",
     "instances",
     "migrate",
     "recall",

@@ -17,7 +17,7 @@ from perdure.model.memo import is_memo_class
 from perdure.session import FIRST_FREE_ID, Connection, class_tag, delete_root, identity_of, set_root
 from perdure.storage import spaces
 
-__all__ = ["attach", "attach_family", "attached", "index_by_oid", "instances", "migrate", "root_name"]
+__all__ = ["attach", "attach_family", "attached", "index_by_oid", "instance_ids", "instances", "migrate", "root_name"]
 
 _AT_ONCE = 1000
 
@@ -185,7 +185,7 @@ class _Migration:
 
 def instances(connection: Connection, class_id: int) -> Iterator[durable.Durable]:
     """The stored objects of exactly one class of the database, loaded; flushed changes included."""
-    oids = iter(_instance_ids(connection, class_id))
+    oids = iter(instance_ids(connection, class_id))
     while part := list(islice(oids, _AT_ONCE)):
         for obj in connection.prefetch(part):
             durable.load(obj)
@@ -193,7 +193,8 @@ def instances(connection: Connection, class_id: int) -> Iterator[durable.Durable
         connection.flush()  # what the caller has changed of these need not be held any more
 
 
-def _instance_ids(connection: Connection, class_id: int) -> list[int]:
+def instance_ids(connection: Connection, class_id: int) -> list[int]:
+    """The ids of the stored objects of exactly one class of the database; flushed changes included."""
     connection.flush()
     entry = connection.catalog.entry(class_id)
     if entry.typed:

@@ -108,6 +108,11 @@ class LmdbEngine:
         """Size of the data file."""
         return os.stat(self.path).st_size
 
+    def map_usage(self) -> tuple[int, int]:
+        """Bytes up to where the file may grow without being mapped anew, and those of its pages so far."""
+        info = self._environment.raw.info()
+        return info["map_size"], (info["last_pgno"] + 1) * self._environment.raw.stat()["psize"]
+
     def structure_findings(self) -> list[str]:
         """What is wrong with the structure of the file; empty for a sound one."""
         while True:

@@ -1,5 +1,6 @@
 """Durable classes: what `memo` makes, their fields, identity and references, enums."""
 
+from perdure.model import guarding as _guarding  # noqa: F401 (hears of restricted prefixes)
 from perdure.model.access import exists, fetch, find_singleton, is_memo, is_singleton
 from perdure.model.attributes import assign, delete, getattr_as, getrefcount, touch
 from perdure.model.base import Memo

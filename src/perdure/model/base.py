@@ -8,6 +8,7 @@ from perdure.errors import ObjectError
 from perdure.kernel import durable
 from perdure.model.fields import convert_field
 from perdure.model.identity import uuid
+from perdure.model.restriction import is_restricted
 
 __all__ = ["Memo", "field_dict"]
 
@@ -33,6 +34,8 @@ class Memo(durable.Durable):
     _perdure_abstract_: type | None = None
     _perdure_attach_: Any = None
     """Called with each connection before the class is asked for there, where it has something to keep up."""
+    _perdure_guarded_ = False
+    """Whether attributes that are read are looked at, because the prefix may be restricted."""
     _perdure_managing_ = False
     """Whether assignments to fields are looked at, because some may be declared."""
 
@@ -40,6 +43,8 @@ class Memo(durable.Durable):
         return convert_field(self, name, value)
 
     def __dir__(self) -> list[str]:
+        if type(self)._perdure_guarded_ and is_restricted(self):
+            return []
         names = {name for name in dir(type(self)) if not name.startswith("_perdure_")}
         return sorted(names.union(field_dict(self)))
 

@@ -23,6 +23,7 @@ __all__ = [
     "materialized",
     "set_prefix",
     "singleton_of",
+    "singleton_root",
 ]
 
 
@@ -74,7 +75,7 @@ class _Singleton:
                 if not connection.writable:
                     connection.refuse_create(cls)
                 found = construct_in(connection, cls, args, kwargs)
-                set_root(connection, _root_name(cls), found)
+                set_root(connection, singleton_root(identity_of(cls)), found)
             elif connection.writable:
                 migrate(found)
             return found
@@ -97,13 +98,14 @@ def construct_in(connection: Connection, cls: type, args: tuple[Any, ...], kwarg
     return durable.construct(cls, args, kwargs, connection)
 
 
-def _root_name(cls: type) -> str:
-    return f"singleton:{identity_of(cls)}"
+def singleton_root(identity: str) -> str:
+    """The root that holds the instance of the singleton class with an identity."""
+    return f"singleton:{identity}"
 
 
 def singleton_of(cls: type, connection: Connection) -> Any:
     """The instance of a singleton class that `connection` sees, or None."""
-    return get_root(connection, _root_name(cls))
+    return get_root(connection, singleton_root(identity_of(cls)))
 
 
 def is_the_singleton(obj: durable.Durable, connection: Connection) -> bool:
@@ -114,7 +116,7 @@ def is_the_singleton(obj: durable.Durable, connection: Connection) -> bool:
 def remove_singleton(obj: durable.Durable, connection: Connection) -> None:
     """Let the next call of the class make another instance, if `obj` is the one there is."""
     if is_the_singleton(obj, connection):
-        delete_root(connection, _root_name(type(obj)))
+        delete_root(connection, singleton_root(identity_of(type(obj))))
 
 
 def is_singleton_class(cls: type) -> bool:

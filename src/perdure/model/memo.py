@@ -5,17 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast, overload
+from weakref import WeakSet
 
 from perdure.kernel import durable
 from perdure.model.base import Memo, field_dict
 from perdure.model.creation import factory_for
 from perdure.session import register_class
 
-__all__ = ["MemoBase", "is_memo_class", "memo", "watch_classes"]
+__all__ = ["MemoBase", "is_memo_class", "memo", "memo_classes", "watch_classes"]
 
 _T = TypeVar("_T", bound=type)
 _metaclasses: dict[type, type] = {type: durable.DurableType}
+_made: WeakSet[type] = WeakSet()
 _watchers: list[Callable[[type], None]] = []
+
+
+def memo_classes() -> list[type]:
+    """All memo classes of this process that are in use."""
+    return list(_made)
 
 
 def watch_classes(watcher: Callable[[type], None]) -> None:
@@ -120,6 +127,7 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
     if issubclass(target, Memo):
         target._perdure_abstract_ = target
     made._perdure_factory_ = factory_for(made, prefix=prefix, singleton=flags.get("singleton", False))
+    _made.add(made)
     for watcher in _watchers:
         watcher(made)
     register_class(made)

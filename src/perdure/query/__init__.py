@@ -1,6 +1,7 @@
 """Tags, `find` and indexes: objects found by what is said of them."""
 
 from perdure.query import values as _values  # noqa: F401 (registers what is a tag)
+from perdure.query.context import register_class_source
 from perdure.query.explaining import Explanation
 from perdure.query.filtering import filter_query
 from perdure.query.finding import Negation, find, find_in, no
@@ -49,6 +50,7 @@ __all__ = [
     "join",
     "make_sum",
     "no",
+    "register_class_source",
     "register_label",
     "register_target",
     "serialize",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from perdure.errors import ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
@@ -9,6 +12,7 @@ from perdure.session import Connection, builtin_id
 
 __all__ = [
     "attach",
+    "class_source",
     "connection_of",
     "current_connection",
     "database_connection",
@@ -16,6 +20,7 @@ __all__ = [
     "is_memo",
     "is_memo_class",
     "live",
+    "register_class_source",
 ]
 
 
@@ -83,6 +88,20 @@ def identified(obj: durable.Durable) -> tuple[Connection, int]:
         )
     with connection.lock:
         return connection, connection.add(obj)
+
+
+_class_sources: dict[type, Callable[[Any], tuple[Connection, type]]] = {}
+
+
+def register_class_source(kind: type, source: Callable[[Any], tuple[Connection, type]]) -> None:
+    """Let values of type `kind` stand for classes in queries: `source(value)` gives a connection and the class."""
+    _class_sources[kind] = source
+
+
+def class_source(value: object) -> tuple[Connection, type] | None:
+    """The connection and the class that a value stands for, or None."""
+    source = _class_sources.get(type(value))
+    return None if source is None else source(value)
 
 
 def attach(cls: type, connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast, overload
 from perdure.errors import QueryError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.query.context import attach, current_connection, identified, is_memo, is_memo_class, live
+from perdure.query.context import attach, class_source, current_connection, identified, is_memo, is_memo_class, live
 from perdure.query.expression import (
     Elsewhere,
     Filtered,
@@ -116,6 +116,8 @@ def connection_for(criteria: tuple[object, ...], prefix: str | None = None) -> C
             name = getattr(criterion, "_perdure_prefix_", None)
             if name is not None:
                 return scope.named(name)
+        elif found is None and (known := class_source(criterion)) is not None:
+            found = live(known[0])
         elif found is None and isinstance(criterion, Query):
             found = live(criterion.connection)
         elif found is None and is_memo(criterion):
@@ -148,6 +150,7 @@ class _Reader:
     def all_of(self, criteria: tuple[object, ...]) -> Node:
         """What meets all criteria."""
         members: list[Node] = []
+        criteria = tuple([one if (known := class_source(one)) is None else known[1] for one in criteria])
         classes = [criterion for criterion in criteria if isinstance(criterion, type)]
         if len(classes) > 1:
             raise QueryError(f"a query takes one class; {classes[1].__qualname__} is the second one")

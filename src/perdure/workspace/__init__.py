@@ -36,6 +36,7 @@ from perdure.workspace.information import (
     set_cache_size,
 )
 from perdure.workspace.locking import LockedManager
+from perdure.workspace.restricting import set_restricted
 from perdure.workspace.retrying import retry
 from perdure.workspace.selecting import (
     ModIterable,
@@ -90,6 +91,7 @@ __all__ = [
     "select_modified",
     "select_new",
     "set_cache_size",
+    "set_restricted",
     "snapshot",
     "types",
     "wait",

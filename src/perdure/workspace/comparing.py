@@ -7,6 +7,7 @@ from typing import Any
 from perdure.collections import ByteArray, Dict, List, Set, Tuple
 from perdure.kernel import durable, keys
 from perdure.model import Memo, scope, uuid
+from perdure.model.base import field_dict
 from perdure.query import find_in
 from perdure.session import Forwarding
 from perdure.storage import spaces
@@ -56,7 +57,7 @@ class _Comparison:
 
     def _equal_content(self, one: Any, other: Any) -> bool:
         if isinstance(one, Memo):
-            return self._equal_dicts(vars(one), vars(other))
+            return self._equal_dicts(field_dict(one), field_dict(other))
         if isinstance(one, tuple | List | Tuple | ByteArray):
             return len(one) == len(other) and all(map(self.equal, one, other))
         if isinstance(one, Dict):
@@ -88,7 +89,7 @@ def describe(obj: Any, /) -> dict[str, Any]:
     if not isinstance(obj, Memo):
         raise TypeError(f"describe takes a memo object, not {type(obj).__name__}")
     connection = scope.connection_of(obj)
-    identity, fields = uuid(obj), vars(obj)
+    identity, fields = uuid(obj), field_dict(obj)
     with connection.lock:
         connection.flush()
         record = connection.read(spaces.RECORDS.id, keys.encode_uint(durable.oid_of(obj))) or b""

@@ -6,6 +6,7 @@ import atexit
 import importlib
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.attributes import assign
+from perdure.model.restriction import NONE, Restriction
 from perdure.query import Query
 from perdure.session import Forwarding
 from perdure.workspace.atomic import AtomicManager
@@ -59,6 +61,8 @@ def init(
     no_auto_migration: bool | None = None,
     shared: bool = False,
     rpc: Mapping[str, Any] | None = None,
+    restricted: bool = False,
+    restricted_context: ContextVar[Any] | None = None,
 ) -> None:
     """Start using the prefixes in a directory, which is made when it does not exist.
 
@@ -66,7 +70,7 @@ def init(
     background, at most every `autocommit_interval` milliseconds. `cache_size` is the memory for cached objects, in
     bytes. `lock_flags` (`blocking`, `timeout` in seconds, `force_unlock`) say what to do about other writers.
     `shared` is the default of `open` for its option of that name. `rpc` are keyword arguments for the `init` of the
-    module `db0_rpc`, if that is installed.
+    module `db0_rpc`, if that is installed. `restricted` or `restricted_context` is the default of `open`.
 
     Raises `RuntimeError` when this process is initialized already, or `rpc` is given without that module.
 
@@ -84,6 +88,8 @@ def init(
         no_auto_migrate=bool(_one_of(no_auto_migrate, no_auto_migration)),
         lock_flags=dict(lock_flags or {}),
         shared=bool(shared),
+        restricted=bool(restricted),
+        restricted_context=restricted_context,
     )
     started = Workspace(Path(dbzero_root).absolute(), settings)
     _workspace, _owner_process = started, os.getpid()
@@ -136,6 +142,8 @@ def open(
     page_io_step_size: int | None = None,
     no_auto_migrate: bool | None = None,
     no_auto_migration: bool | None = None,
+    restricted: bool | None = None,
+    restricted_context: ContextVar[Any] | None = None,
 ) -> None:
     """Open a prefix and make it the current one; for `"rw"` (or `"w"`) it is created when there is none.
 
@@ -143,6 +151,7 @@ def open(
     write the prefix, if all of them open it so: then `commit` raises `ConflictError` when another process was first,
     nothing is committed in the background, and `retry` is the way to make changes. The sizes are accepted for
     compatibility and mean nothing here. A prefix that is open stays as it is and becomes the current one.
+    `restricted` (or `restricted_context`): see `set_restricted`.
 
     Raises `RuntimeError` for a bad name or mode, a missing prefix opened with `"r"`, a prefix that another process
     writes, a copy of a prefix that is open, and for `shared` with `autocommit`.
@@ -164,8 +173,16 @@ def open(
         check=check,
         shared=together,
         no_auto_migrate=settings.no_auto_migrate if migrate is None else bool(migrate),
+        restriction=_restriction(settings, restricted, restricted_context),
     )
     space.open(prefix_name, write=_MODES[open_mode], options=options)
+
+
+def _restriction(settings: Settings, restricted: bool | None, context: ContextVar[Any] | None) -> Restriction:
+    default = settings.restriction()
+    if restricted is False and default == NONE and context is None:
+        return NONE
+    return default.raised(restricted, context)
 
 
 def close(prefix_name: str | None = None) -> None:

@@ -112,7 +112,7 @@ def get_config() -> dict[str, Any]:
         "cache_size": settings.cache_size,
         "lang_cache_size": settings.lang_cache_size,
         "no_auto_migrate": settings.no_auto_migrate,
-        "restricted": False,
+        "restricted": settings.restricted,
     }
 
 
@@ -128,12 +128,18 @@ def clear_cache() -> None:
     workspace().clear_cache()
 
 
-def get_cache_stats() -> dict[str, int]:
-    """`size` and `capacity` of the cache in bytes, and how many objects Python code can reach (`lang_cache_size`)."""
+def get_cache_stats() -> dict[str, Any]:
+    """`size` and `capacity` of the cache in bytes, `lang_cache_size`: how many objects are in memory.
+
+    `deferred_free_count`: how many objects only Python code holds, which the commit after that lets go drops.
+    `P_size` divides the size into that of objects (`P0`) and of anything else (`P1`, 0 here).
+    """
     space = workspace()
     connections = [prefix.connection for prefix in space.list_open()]
+    size = sum(connection.cached_bytes for connection in connections)
     return {
-        "size": sum(connection.cached_bytes for connection in connections),
+        "size": size,
+        "P_size": {"P0": size, "P1": 0},
         "capacity": space.settings.cache_size,
         "lang_cache_size": sum(len(connection.objects) for connection in connections),
         "deferred_free_count": sum(len(connection.lifetime.unheld) for connection in connections),

@@ -9,6 +9,7 @@ from typing import Any
 
 from perdure.errors import ConflictError, DatabaseLockedError, WorkspaceError
 from perdure.kernel import durable
+from perdure.model.restriction import NONE, Restriction
 from perdure.session import Connection, Database
 from perdure.storage.prepared import Prepared
 from perdure.workspace.following import Follower
@@ -28,6 +29,7 @@ class OpenOptions:
     check: bool = False
     shared: bool = False
     no_auto_migrate: bool = False
+    restriction: Restriction = NONE
 
 
 def _move(connection: Connection, database: Database) -> None:

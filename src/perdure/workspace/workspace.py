@@ -6,6 +6,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from perdure.declared import recall
 from perdure.engine.lock_file import LockFile
 from perdure.errors import ConflictError, PerdureError, WorkspaceError
 from perdure.model import scope
+from perdure.model.restriction import NONE, Restriction, lift, restrict
 from perdure.session import Connection, Database
 from perdure.workspace.atomic import Blocks
 from perdure.workspace.autocommit import Autocommit
@@ -41,6 +43,12 @@ class Settings:
     no_auto_migrate: bool = False
     lock_flags: dict[str, Any] = field(default_factory=dict)
     shared: bool = False
+    restricted: bool = False
+    restricted_context: ContextVar[Any] | None = None
+
+    def restriction(self) -> Restriction:
+        """The restriction of prefixes opened from now on. Raises `RuntimeError` when both options were given."""
+        return NONE.raised(self.restricted or None, self.restricted_context)
 
 
 class Workspace:
@@ -99,6 +107,7 @@ class Workspace:
         self._known[prefix.database.uuid] = name
         scope.opened(prefix.connection)
         recall(prefix.connection)
+        restrict(prefix.database.uuid, options.restriction)
         self._share_cache()
         self._entered(prefix)
         return prefix
@@ -198,6 +207,7 @@ class Workspace:
         for connection in seen:
             connection.close()
         prefix.close()
+        lift(prefix.database.uuid)
         with self.lock:
             self._share_cache()
 
@@ -306,6 +316,7 @@ class Workspace:
             lock_flags=settings.lock_flags,
             shared=settings.shared,
             no_auto_migrate=settings.no_auto_migrate,
+            restriction=settings.restriction(),
         )
 
     def holding(self, database: int, name: str | None = None) -> Connection:
