@@ -93,13 +93,18 @@ def init(
     )
     started = Workspace(Path(dbzero_root).absolute(), settings)
     _workspace, _owner_process = started, os.getpid()
+    _start(started, rpc, None if prefix is None else (prefix, "rw" if read_write else "r"))
+
+
+def _start(started: Workspace, rpc: Mapping[str, Any] | None, first: tuple[str, str] | None) -> None:
+    """Let the rest of the process use a workspace, and open its first prefix, given with the mode."""
     scope.install(started)
     atexit.register(_close_at_exit)
     try:
         if rpc is not None:
             _start_rpc(rpc)
-        if prefix is not None:
-            open(prefix, "rw" if read_write else "r")
+        if first is not None:
+            open(*first)
     except BaseException:
         _end()
         raise
