@@ -161,7 +161,7 @@ class MemoMetaClass:
         connection, entry = _find_entry(self.class_uuid)
         return schema_of(connection, entry.identity)
 
-    def all(self, snapshot: Any = None, as_memo_base: bool = False) -> Query:
+    def all(self, snapshot: Any = None, as_memo_base: bool = False) -> Query[Any]:
         """A query for all instances, on the newest state or in a snapshot.
 
         It works for classes that cannot be imported, too: stored fields of such objects can be read. That is also what
@@ -169,7 +169,7 @@ class MemoMetaClass:
         """
         found = self.get_class()
         if snapshot is not None:
-            return cast(Query, snapshot.find(found))
+            return cast("Query[Any]", snapshot.find(found))
         return find_in(found._connection, found)
 
     def get_instance_count(self) -> int:
