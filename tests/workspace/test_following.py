@@ -91,7 +91,7 @@ def check_free(known: list[Any]) -> int:
             assert db0.fetch(db0.uuid(node)) is node
         except db0.ReferenceError:
             continue
-    known[:] = [node for node in db0.find("kept")][-20:]
+    known[:] = list(db0.find("kept"))[-20:]
     assert len(set(kept.small)) == 1 and len(kept.small) == 3
     for node in db0.find("odd"):
         try:

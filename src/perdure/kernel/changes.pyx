@@ -275,7 +275,8 @@ cdef class Filing(Durable):
             if member.owner is self.owner and not member.building:
                 encoded = encode_after(b"", key)
                 ensure_writable(self)
-                (<Changes?>self._perdure_changes_).append(member, encoded, _ADD)
-                ensure_writable(self)  # again: another thread may have flushed since
-                return
+                if self._perdure_changes_ is not None:  # while it waited, another thread may have undone a block
+                    (<Changes?>self._perdure_changes_).append(member, encoded, _ADD)
+                    ensure_writable(self)  # again: another thread may have flushed since
+                    return
         self._perdure_add_(key, obj)

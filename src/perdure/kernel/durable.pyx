@@ -378,7 +378,7 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
     if not obj.owner.writable:
         abandon(obj)
         obj.owner.refuse_create(cls)
-    if not is_open(obj.owner):
+    while not is_open(obj.owner):  # another thread may have closed it again
         obj.owner.gate()
     if obj.oid == 0:
         obj.owner.created.append(obj)
@@ -573,6 +573,8 @@ def attach(Durable obj, Owner owner, unsigned long long oid):
 
 def adopt(Durable obj, Owner owner):
     """Make `owner` the one to store the new object `obj` at its next flush."""
+    while not is_open(owner):
+        owner.gate()
     obj.owner = owner
     owner.created.append(obj)
 

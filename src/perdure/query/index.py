@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -85,10 +86,12 @@ class Index(changes.Filing, Generic[_K, _V]):
         owner, other = durable.owner_of(self), durable.owner_of(member)
         if owner is not other or owner is None:
             self._join(owner, other, member)
-        if self._perdure_changes_ is None:
-            self._perdure_changes_ = changes.Changes()
-        self._perdure_changes_.add(member, encoded, how)
-        durable.mark_dirty(self)  # again: another thread may have flushed since
+        owner = durable.owner_of(self)
+        with nullcontext() if owner is None else owner.lock:  # other threads' flushes and blocks wait
+            durable.mark_dirty(self)
+            if self._perdure_changes_ is None:
+                self._perdure_changes_ = changes.Changes()
+            self._perdure_changes_.add(member, encoded, how)
 
     def _join(self, owner: Any, other: Any, member: durable.Durable) -> None:
         """Bring index and member to one connection; the rare case that they are not on one yet."""

@@ -78,9 +78,15 @@ class Blocks:
         return block
 
     def _enter(self, block: _Block, connection: Connection) -> None:
-        block.savepoints.append((connection, connection.savepoint()))
-        block.gates.append((connection.gate, connection.gate_thread))
+        before = connection.gate, connection.gate_thread
+        # First the gate: what another thread changes after the flush below would be undone with the block.
         connection.gate, connection.gate_thread = Gate(connection), threading.get_ident()
+        try:
+            block.savepoints.append((connection, connection.savepoint()))
+        except BaseException:
+            connection.gate, connection.gate_thread = before
+            raise
+        block.gates.append(before)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

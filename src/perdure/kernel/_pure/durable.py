@@ -227,7 +227,7 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
     if not struct.owner.writable:
         _abandon(instance)
         struct.owner.refuse_create(cls)
-    if not _is_open(struct.owner):
+    while not _is_open(struct.owner):  # another thread may have closed it again
         struct.owner.gate()
     if struct.oid == 0:
         struct.owner.created.append(instance)
@@ -419,6 +419,8 @@ def attach(obj: Durable, owner: Owner, oid: int) -> None:
 
 def adopt(obj: Durable, owner: Owner) -> None:
     """Make `owner` the one to store the new object `obj` at its next flush."""
+    while not _is_open(owner):
+        owner.gate()
     obj._perdure_struct_.owner = owner
     owner.created.append(obj)
 
