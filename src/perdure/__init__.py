@@ -6,18 +6,23 @@ through the package: `import perdure as db0`.
 
 from __future__ import annotations
 
+from perdure.collections import ByteArray as ByteArrayObject
 from perdure.collections import (
     ByteArray as bytearray,
 )
+from perdure.collections import Dict as DictObject
 from perdure.collections import (
     Dict as dict,
 )
+from perdure.collections import List as ListObject
 from perdure.collections import (
     List as list,
 )
+from perdure.collections import Set as SetObject
 from perdure.collections import (
     Set as set,
 )
+from perdure.collections import Tuple as TupleObject
 from perdure.collections import (
     Tuple as tuple,
 )
@@ -29,6 +34,8 @@ from perdure.declared import (
     rename_field,
     tag_fields,
 )
+from perdure.declared import get_indexed_fields as _get_indexed_fields  # noqa: F401 (a hook of programs written for dbzero)
+from perdure.declared import get_tag_fields as _get_tag_fields  # noqa: F401
 from perdure.errors import (
     BadPrefixError,
     ClassNotFoundError,
@@ -99,12 +106,11 @@ from perdure.query import (
     tags,
     tags_of,
 )
+from perdure.query import Index as IndexObject
 from perdure.query import (
     Index as index,
 )
-from perdure.query import (
-    Negation as TagSet,
-)
+from perdure.query import Negation as TagSet
 from perdure.query import (
     Query as QueryObject,
 )
@@ -201,8 +207,10 @@ __all__ = [
     "AtomicManager",
     "AttributeInfo",
     "BadPrefixError",
+    "ByteArrayObject",
     "CallableType",
     "ClassNotFoundError",
+    "DictObject",
     "EnumType",
     "EnumValue",
     "Explanation",
@@ -211,7 +219,9 @@ __all__ = [
     "GroupByBucket",
     "GroupByEval",
     "GroupDef",
+    "IndexObject",
     "JoinQuery",
+    "ListObject",
     "LockedManager",
     "Memo",
     "MemoBase",
@@ -228,10 +238,12 @@ __all__ = [
     "QueryObject",
     "QueryParam",
     "ReferenceError",
+    "SetObject",
     "Snapshot",
     "SnapshotWindow",
     "Tag",
     "TagSet",
+    "TupleObject",
     "as_tag",
     "assign",
     "async_wait",

@@ -190,6 +190,12 @@ def test_removing_the_tag_by_hand_leaves_the_field() -> None:
     assert found(Task, "open") == {"a"}
 
 
+def test_the_tag_alone_is_no_question() -> None:
+    keep(Task("a", "open"))
+    with pytest.raises(RuntimeError, match="assive"):
+        list(db0.find("open"))
+
+
 def test_other_tags_are_unaffected() -> None:
     task = keep(Task("a", "open"))
     db0.tags(task).add("mine")
@@ -250,7 +256,8 @@ def test_an_object_that_refers_to_its_maker_while_that_is_being_made() -> None:
 def test_a_derived_class_has_the_tags_of_its_bases_first() -> None:
     base = define("TagBase", tags=("kind",))
     derived = define("TagDerived", tags=("shade", "kind"), base=base)
-    assert effective(derived).tags == ("kind", "shade")
+    assert effective(derived).tags == db0._get_tag_fields(derived) == ("kind", "shade")
+    assert db0._get_indexed_fields(derived) == ()
     keep(derived(name="a", kind="k", shade="s"), base(name="b", kind="k"))
     assert found(base, "k") == {"a", "b"} and found(derived, "s") == {"a"}
 

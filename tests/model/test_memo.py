@@ -3,7 +3,6 @@
 import abc
 import copy
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +57,6 @@ def test_classes_with_slots_cannot_be_memo_but_empty_slots_can() -> None:
     bare = db0.memo(type("Bare", (), {"__slots__": ()}))()
     bare.x = 1  # type: ignore[attr-defined]
     assert vars(bare) == {"x": 1}
-
-
-def test_frozen_dataclasses_cannot_be_memo() -> None:
-    with pytest.raises(TypeError, match="frozen"):
-        db0.memo(dataclass(frozen=True)(type("Frozen", (), {"__annotations__": {"x": int}})))
 
 
 def test_decorating_a_memo_class_gives_a_usable_memo_class() -> None:

@@ -7,14 +7,15 @@ import sys
 import perdure as db0
 
 NAMES = """
-    AtomicManager AttributeInfo BadPrefixError CallableType ClassNotFoundError EnumType EnumValue Explanation
-    FastQuery FastQueryCache GroupByBucket GroupByEval GroupDef JoinQuery LockedManager Memo MemoBase
-    MemoMetaClass MemoWeakProxy MethodInfo MethodParam MigrateError ModIterable ModIterator ObjectTagManager
-    PrefixMetaData Query QueryObject QueryParam ReferenceError Snapshot SnapshotWindow Tag TagSet as_tag
-    assign async_wait atomic atomic_assign await_commit begin_atomic begin_locked build_flags bytearray
-    clear_cache close commit compare complete_with copy_prefix count_op delete describe deserialize dict drop
-    enum exists expired fetch fields_of filter find find_singleton fulltext get_address get_attributes
-    get_cache_stats get_callables get_complete_action get_complete_action_name get_config get_current_prefix
+    AtomicManager AttributeInfo BadPrefixError ByteArrayObject CallableType ClassNotFoundError DictObject
+    EnumType EnumValue Explanation FastQuery FastQueryCache GroupByBucket GroupByEval GroupDef IndexObject
+    JoinQuery ListObject LockedManager Memo MemoBase MemoMetaClass MemoWeakProxy MethodInfo MethodParam
+    MigrateError ModIterable ModIterator ObjectTagManager PrefixMetaData Query QueryObject QueryParam
+    ReferenceError SetObject Snapshot SnapshotWindow Tag TagSet TupleObject as_tag assign async_wait atomic
+    atomic_assign await_commit begin_atomic begin_locked build_flags bytearray clear_cache close commit
+    compare complete_with copy_prefix count_op delete describe deserialize dict drop enum exists expired
+    fetch fields_of filter find find_singleton fulltext get_address get_attributes get_cache_stats
+    get_callables get_complete_action get_complete_action_name get_config get_current_prefix
     get_lambda_source get_lang_cache_stats get_memo_class get_memo_classes get_methods get_mutable_prefixes
     get_prefix_of get_prefix_stats get_prefixes get_properties get_queries get_schema get_slab_metrics
     get_snapshot_of get_state_num get_storage_stats get_type get_type_info get_type_stats getattr_as

@@ -43,6 +43,7 @@ def classes() -> Board:
 def refused() -> None:
     """What a checker finds wrong."""
     Person(1)  # type: ignore[arg-type]
+    Ranked("open", "x")  # type: ignore[arg-type]
     Person("Ada").nickname  # type: ignore[attr-defined]
     query = db0.find(Person)
     query["name"]  # type: ignore[call-overload]
@@ -100,3 +101,45 @@ def blocks(person: Person) -> str:
         assert_type(past, db0.Snapshot)
         old: Person = past.fetch(db0.uuid(person), Person)
         return old.name
+
+
+@db0.tag_fields("status")
+@db0.indexed_fields("rank")
+@db0.memo
+class Ranked:
+    """A class with declared fields."""
+
+    def __init__(self, status: str, rank: int) -> None:
+        self.status = status
+        self.rank = rank
+
+    @db0.immutable
+    def double(self) -> int:
+        """A method with a mark keeps its type."""
+        return self.rank * 2
+
+
+def declared() -> list[Ranked]:
+    """Decorators keep the type of what they decorate."""
+    ranked = Ranked("open", 1)
+    assert_type(ranked, Ranked)
+    assert_type(ranked.double(), int)
+    ranked.rank = 2
+    by_rank: db0.IndexObject[Any, Any] = db0.index_of(Ranked, "rank")
+    db0.tags(ranked).add("kept")
+    return list(by_rank.sort(db0.find(Ranked, "open")))
+
+
+def reflection() -> db0.MemoMetaClass:
+    """What is asked of classes and prefixes."""
+    found = next(db0.get_memo_classes())
+    assert_type(found.is_singleton, bool)
+    assert_type([method.name for method in db0.get_methods(found)], list[str])
+    assert_type(db0.get_schema(Ranked), dict[str, dict[str, Any]])
+    assert_type(db0.get_callables(found), list[tuple[str, db0.CallableType]])
+    return found
+
+
+def interfaces(names: db0.ListObject, by_name: db0.DictObject, seen: db0.SetObject) -> int:
+    """The names of types for annotations."""
+    return len(names) + len(by_name) + len(seen)

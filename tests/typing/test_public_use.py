@@ -26,6 +26,10 @@ def test_public_use_runs() -> None:
     assert person is board.people["ada"]
     assert public_use.queries(board, person) == [person]
     assert public_use.blocks(person) == "Ada"
+    (ranked,) = public_use.declared()
+    assert ranked.double() == 4
+    assert public_use.reflection().get_instance_count() == 1
+    assert public_use.interfaces(db0.list([1]), db0.dict(), db0.set([1, 2])) == 3
 
 
 def test_package_is_marked_as_typed() -> None:

@@ -1,7 +1,14 @@
 """Declared fields: those whose values are tags of their objects too, or keys of an index that is kept up."""
 
 from perdure.declared import dropping as _dropping  # noqa: F401 (hears of deleted objects)
-from perdure.declared.declarations import effective, indexed_fields, stored_classes, tag_fields
+from perdure.declared.declarations import (
+    effective,
+    get_indexed_fields,
+    get_tag_fields,
+    indexed_fields,
+    stored_classes,
+    tag_fields,
+)
 from perdure.declared.managed_index import ManagedIndex
 from perdure.declared.migrating import instance_ids, instances, migrate
 from perdure.declared.mirroring import recall
@@ -14,6 +21,8 @@ __all__ = [
     "ManagedIndex",
     "effective",
     "fields_of",
+    "get_indexed_fields",
+    "get_tag_fields",
     "index_of",
     "indexed_fields",
     "instance_ids",

@@ -16,6 +16,8 @@ __all__ = [
     "check_ancestors",
     "declared_by",
     "effective",
+    "get_indexed_fields",
+    "get_tag_fields",
     "indexed_fields",
     "is_declaring",
     "known_classes",
@@ -147,6 +149,16 @@ def effective(cls: type) -> Declared:
     """What holds for the instances of a class: what its bases declare, then its own. Also of plain classes."""
     bases = list(reversed(cls.__mro__))
     return Declared(_collected(bases, _TAGS), _collected(bases, _INDEXES))
+
+
+def get_tag_fields(cls: type, /) -> tuple[str, ...]:
+    """The names that a class and its bases declare as tag fields, those of the bases first."""
+    return effective(cls).tags
+
+
+def get_indexed_fields(cls: type, /) -> tuple[str, ...]:
+    """The names that a class and its bases declare as indexed fields, those of the bases first."""
+    return effective(cls).indexes
 
 
 def is_declaring(cls: type) -> bool:

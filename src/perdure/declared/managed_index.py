@@ -50,7 +50,7 @@ class ManagedIndex(Index[Any, Any]):
         encoded = index_keys.encode_key(key)
         durable.load(self)
         kind = index_keys.kind_of(key)
-        if kind and self._perdure_kind_ and kind != self._perdure_kind_ and self._has_keys():
+        if kind and index_keys.common_kind(self._perdure_kind_, kind) is None and self._has_keys():
             self._take_kind(kind, key)
         return encoded
 

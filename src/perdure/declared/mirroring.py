@@ -137,6 +137,8 @@ class _Managing:
         if getattr(made, _BUILT, False):
             durable.Durable.__delattr__(made, _BUILT)
             self._mirror(made)
+        elif cls._perdure_frozen_:
+            self._mirror(made)
         return made
 
     def _mirror(self, made: Memo) -> None:

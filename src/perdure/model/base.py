@@ -34,6 +34,8 @@ class Memo(durable.Durable):
     _perdure_abstract_: type | None = None
     _perdure_attach_: Any = None
     """Called with each connection before the class is asked for there, where it has something to keep up."""
+    _perdure_frozen_ = False
+    """Whether the class is a frozen dataclass, whose `__init__` sets fields past `__setattr__`."""
     _perdure_guarded_ = False
     """Whether attributes that are read are looked at, because the prefix may be restricted."""
     _perdure_managing_ = False

@@ -10,6 +10,7 @@ from weakref import WeakSet
 from perdure.kernel import durable
 from perdure.model.base import Memo, field_dict
 from perdure.model.creation import factory_for
+from perdure.model.dataclass_forms import frozen_init, is_frozen, without_slots
 from perdure.session import register_class
 
 __all__ = ["MemoBase", "is_memo_class", "memo", "memo_classes", "watch_classes"]
@@ -84,7 +85,8 @@ def memo(
     `id`: the identity under which the class is stored; by default its module and name, so give one to a class that
     may be moved. `access_control`: recorded with the class.
 
-    Raises `TypeError` for what cannot be made durable: builtin classes, classes with slots.
+    Dataclasses may be frozen or have slots. Raises `TypeError` for what cannot be made durable: builtin classes, other
+    classes with slots.
 
     >>> @memo
     ... class Task:
@@ -108,6 +110,8 @@ def is_memo_class(value: object) -> bool:
 
 
 def _make(target: type, prefix: str | None, identity: str | None, flags: dict[str, bool]) -> type:
+    if isinstance(target, type):
+        target = without_slots(target)
     _check(target)
     bases = (target,) if issubclass(target, Memo) else (target, Memo if _has_dict(target) else _Fielded)
     members: dict[str, Any] = {
@@ -123,6 +127,11 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
         members["__firstlineno__"] = target.__dict__["__firstlineno__"]
     if identity is not None:
         members["_perdure_identity_"] = identity
+    if is_frozen(target):
+        members["_perdure_frozen_"] = True
+        init = frozen_init(target)
+        if init is not None:
+            members["__init__"] = init
     made: Any = _derive(target, bases, members)
     if issubclass(target, Memo):
         target._perdure_abstract_ = target
@@ -148,9 +157,6 @@ def _check(target: Any) -> None:
             raise TypeError(f"{target.__qualname__} has __slots__ in {base.__qualname__}; durable fields need none")
         if base.__flags__ & 1 << 9 == 0 and base is not object and not issubclass(base, durable.Durable):
             raise TypeError(f"{target.__qualname__} derives from the builtin class {base.__name__}")
-    parameters = getattr(target, "__dataclass_params__", None)
-    if parameters is not None and parameters.frozen:
-        raise TypeError(f"{target.__qualname__} is a frozen dataclass, whose fields could never be loaded")
 
 
 def _derive(target: type, bases: tuple[type, ...], members: dict[str, Any]) -> Any:
