@@ -62,6 +62,7 @@ KILLS ?= 2000
 SEED ?= 1
 crash: $(STAMP)
 	$(BIN)/python tests/crash/crash_kills.py --kills $(KILLS) --seed $(SEED)
+	$(BIN)/python tests/crash/crash_together.py --kills $$(($(KILLS) / 4)) --seed $(SEED)
 
 crash-images: $(STAMP)
 	$(BIN)/python tests/crash/crash_images.py --seed $(SEED) --traces 4 --count 25 --writes 6 --samples 20
