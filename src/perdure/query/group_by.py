@@ -167,7 +167,9 @@ class GroupByEval:
         found: dict[Any, list[Any]] = {}
         single = self._groups[0].function if len(self._groups) == 1 and not self._tuple_keys else None
         for row in rows:
-            key = _plain_key(single(row)) if single is not None else self._key(cell, labels, row)
+            key = single(row) if single is not None else self._key(cell, labels, row)
+            if type(key) not in _SIMPLE:
+                key = _plain_key(key)
             members = found.get(key)
             if members is None:
                 members = found[key] = []
@@ -179,11 +181,11 @@ class GroupByEval:
         parts: list[Any] = []
         for group in self._groups:
             if group.function is not None:
-                parts.append(_plain_key(group.function(row)))
+                parts.append(group.function(row))
             else:
                 position, names = next(positions)
-                parts.append(_plain_key(names[position]))
-        return tuple(parts) if self._tuple_keys else parts[0]
+                parts.append(names[position])
+        return _plain_key(tuple(parts) if self._tuple_keys else parts[0])
 
     def _shown(self, buckets: dict[Any, GroupByBucket], connection: Connection) -> dict[Any, Any]:
         """What the user gets: keys with live objects; states that may be changed in place are copied."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 from pyroaring import BitMap
 
 from perdure.errors import StateUnavailableError
-from perdure.kernel import changes, codec, durable
+from perdure.kernel import codec, durable
 from perdure.query.anchors import check_anchored
 from perdure.query.evaluation import Evaluation, Plan
 from perdure.query.expression import calls_functions
@@ -32,6 +32,31 @@ _LONGEST_LOG = 10_000
 Cells = dict[tuple[int, ...], Members]
 
 
+class RowConnection(Connection):
+    """A read-only connection that notes which rows the records it reads refer to."""
+
+    def __init__(self, database: Database, state: int | None) -> None:
+        super().__init__(database, database.storage.view(state), writable=False, budget=_BUDGET)
+        self._rows: Members = {}
+        self._referred: set[int] = set()
+
+    def watch(self, rows: Members, referred: set[int]) -> None:
+        """Note references to any of `rows` in the set `referred` from now on."""
+        self._rows, self._referred = rows, referred
+
+    def read_many(self, space: int, keys: list[bytes]) -> list[bytes | None]:
+        """See `Connection`."""
+        found = super().read_many(space, keys)
+        if space == _RECORDS and self._rows:
+            for data in filter(None, found):
+                if codec.reference_count(data):
+                    self._referred.update([one.oid for one in codec.list_references(data) if self._is_row(one.oid)])
+        return found
+
+    def _is_row(self, oid: int) -> bool:
+        return oid & 0xFFFF in self._rows.get(oid >> 16, ())
+
+
 class FastQuery:
     """A query at the last committed state of its prefix: what `group_by` evaluates.
 
@@ -48,9 +73,7 @@ class FastQuery:
         self._past: Connection | None = None
 
     def _connect(self, state: int | None) -> Connection:
-        if state is None:
-            return self.query.connection.database.connect(writable=False, budget=_BUDGET)
-        return self.query.connection.database.connect(at=state, budget=_BUDGET)
+        return RowConnection(self.query.connection.database, state)
 
     @property
     def database(self) -> Database:
@@ -172,9 +195,11 @@ class RowReader:
 
     def __init__(self, connection: Connection, rows: Members) -> None:
         self._connection = connection
-        self._rows = rows
         self.others: set[int] = set()
+        """Loaded objects that are no rows, and rows that others refer to."""
         self._forget()
+        if isinstance(connection, RowConnection):
+            connection.watch(rows, self.others)
 
     def parts(self, members: Members) -> Iterator[list[durable.Durable]]:
         """The objects, in parts; those of a part are forgotten when the next one is asked for."""
@@ -183,24 +208,12 @@ class RowReader:
             loaded = self._connection.prefetch(part)
             yield loaded
             del loaded
-            self._note(set(part))
-
-    def _note(self, part: set[int]) -> None:
-        """What was loaded besides the part, and rows that rows of the part refer to; then empty the cache."""
-        connection = self._connection
-        for oid, obj in list(connection.objects.items()) if self._rows else ():
-            if oid not in part and durable.state_of(obj) > durable.GHOST:
-                self.others.add(oid)
-        wanted = changes.encode_ids(sorted(part)) if self._rows else []
-        for data in connection.read_many(_RECORDS, wanted):
-            if data is not None and codec.reference_count(data):
-                self.others.update([one.oid for one in codec.list_references(data) if self._is_row(one.oid)])
-        self._forget()
+            objects = self._connection.objects
+            besides = objects.keys() - part
+            self.others.update([oid for oid in besides if durable.state_of(objects[oid]) > durable.GHOST])
+            self._forget()
 
     def _forget(self) -> None:
         with self._connection.lock:
             for _ in range(2):  # what was used since the last sweep is spared once
                 self._connection.sweep(0)
-
-    def _is_row(self, oid: int) -> bool:
-        return oid & 0xFFFF in self._rows.get(oid >> 16, ())
