@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, cast
@@ -37,6 +38,8 @@ class RowConnection(Connection):
 
     def __init__(self, database: Database, state: int | None) -> None:
         super().__init__(database, database.storage.view(state), writable=False, budget=_BUDGET)
+        self.is_fixed = True
+        weakref.finalize(self, self.view.release).atexit = False  # when operations keep rows, nobody closes it
         self._rows: Members = {}
         self._referred: set[int] = set()
 

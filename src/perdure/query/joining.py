@@ -9,7 +9,7 @@ from typing import Any
 from perdure.errors import QueryError
 from perdure.kernel import durable, keys
 from perdure.query.anchors import check_anchored
-from perdure.query.context import is_memo_class
+from perdure.query.context import class_source, is_memo_class
 from perdure.query.evaluation import Evaluation, Leaf, Plan
 from perdure.query.expression import Node
 from perdure.query.finding import connection_for, find_in
@@ -115,7 +115,7 @@ def join(*collections: Any, on: Any) -> JoinQuery:
     if not collections:
         raise TypeError("join takes at least one collection")
     for one in (*collections, on):
-        if not isinstance(one, Query) and not is_memo_class(one):
+        if not isinstance(one, Query) and not is_memo_class(one) and class_source(one) is None:
             raise TypeError(f"join takes queries and memo classes, not {shown(one)}")
     connection = connection_for((*collections, on))
     given = [one.connection for one in (*collections, on) if isinstance(one, Query)]
