@@ -82,14 +82,18 @@ def _key(value: Any) -> Any:
 
 
 def describe(obj: Any, /) -> dict[str, Any]:
-    """What is known of a memo object, for debugging: uuid, type, size of its record in bytes, kinds of its fields.
+    """What is known of a memo object, for debugging: `uuid`, `type`, `size_of` (its record, in bytes), `field_layout`.
+
+    The layout has the types of the fields by name: under `pos_vt` when the object finds them by position, under
+    `kv_index` when it has so many that it looks them up by name; `index_vt` is empty here.
 
     Raises `TypeError` for anything but a memo object.
     """
     if not isinstance(obj, Memo):
         raise TypeError(f"describe takes a memo object, not {type(obj).__name__}")
     connection = scope.connection_of(obj)
-    identity, fields = uuid(obj), field_dict(obj)
+    identity = uuid(obj)
+    kinds = {name: type(value).__name__ for name, value in field_dict(obj).items()}
     with connection.lock:
         connection.flush()
         record = connection.read(spaces.RECORDS.id, keys.encode_uint(durable.oid_of(obj))) or b""
@@ -97,7 +101,11 @@ def describe(obj: Any, /) -> dict[str, Any]:
         "uuid": identity,
         "type": f"{type(obj).__module__}.{type(obj).__qualname__}",
         "size_of": len(record),
-        "field_layout": {name: type(value).__name__ for name, value in fields.items()},
+        "field_layout": {
+            "pos_vt": {} if durable.is_wide(obj) else kinds,
+            "index_vt": {},
+            "kv_index": kinds if durable.is_wide(obj) else {},
+        },
     }
 
 
