@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -130,3 +131,11 @@ class Groups(RuleBasedStateMachine):
 
 TestGroups = Groups.TestCase
 TestGroups.settings = settings(deadline=None, max_examples=25, stateful_step_count=25)
+
+
+class LongGroups(Groups):
+    """The same for longer."""
+
+
+TestLongGroups = pytest.mark.soak(LongGroups.TestCase)
+TestLongGroups.settings = settings(deadline=None, max_examples=400, stateful_step_count=60)

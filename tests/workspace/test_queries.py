@@ -1,6 +1,7 @@
 """Tags and queries over prefixes, readers, snapshots and processes."""
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,40 @@ def test_a_cache_of_another_history_is_not_believed(items: list[Item], main: Pat
 def test_the_cache_is_a_prefix_by_name(main: Path, bad: Any) -> None:
     with pytest.raises(TypeError):
         db0.init_fast_query(bad)
+
+
+def test_groups_are_those_of_one_state_while_another_thread_commits(items: list[Item]) -> None:
+    done = threading.Event()
+    errors: list[BaseException] = []
+
+    def move() -> None:
+        try:
+            for step in range(150):
+                with db0.atomic():
+                    items[step % 9].group = step % 4
+                    for item, add in ((items[step % 9], step % 2), (items[(step + 1) % 9], 1 - step % 2)):
+                        (db0.tags(item).add if add else db0.tags(item).remove)("half")
+                db0.commit()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    rounds = 0
+    while not done.is_set() or not rounds:
+        assert sum(db0.group_by(lambda item: item.group, db0.find("all")).values()) == 9
+        assert sum(db0.group_by(Color.values(), db0.find("all")).values()) == 9
+        totals = db0.group_by((lambda item: item.group, Color.values()), db0.find("all"), _total)
+        assert sum(totals.values()) == 36
+        assert len([*db0.split_by(Color.values(), db0.find("all"))]) == 9
+        rounds += 1
+    thread.join()
+    assert not errors
+    wanted = {group: sum(item.group == group for item in items) for group in range(4)}
+    found = db0.group_by(lambda item: item.group, db0.find("all"))
+    assert found == {group: number for group, number in wanted.items() if number}
 
 
 # -- serialized queries between processes ------------------------------------------------------------------
