@@ -67,6 +67,7 @@ def identity(board: Board) -> Person:
 def queries(board: Board, person: Person) -> list[Person]:
     """Tags, `find` and indexes."""
     db0.tags(person).add("pioneer", db0.as_tag(board))
+    assert_type(db0.tags_of(person), list[object])
     query = db0.find(Person, ["pioneer", "author"], db0.no("unknown"))
     assert_type(query, db0.QueryObject[Person])
     assert_type(len(query), int)

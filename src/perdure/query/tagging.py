@@ -139,7 +139,7 @@ tags = ObjectTagManager
 """
 
 
-def tags_of(obj: durable.Durable) -> list[object]:
+def tags_of(obj: Any) -> list[object]:
     """The tags of an object in the order in which they were added, passive ones last; type tags are left out.
 
     >>> tags_of(note)  # doctest: +SKIP

@@ -1,0 +1,1 @@
+"""Projects, tasks and people, with a web front."""
