@@ -126,6 +126,10 @@ class WorkspaceError(PerdureError, RuntimeError):
     """The workspace does not allow the call: not initialized, no such prefix, or out of place."""
 
 
+class ReadOnlyContextError(WorkspaceError):
+    """A change inside of a `read_only()` block."""
+
+
 class ReferenceError(Exception):
     """The object was deleted, has expired, or its creation was rolled back."""
 

@@ -11,7 +11,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
-from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, ensure_writable
+from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, ensure_writable, guarded
 from perdure.kernel.keys cimport encode_after
 
 from perdure.kernel.keys import encode_uint
@@ -228,7 +228,7 @@ cdef class Tagger:
         if len(self._targets) == 1 and isinstance(self._targets[0], Durable) and only_texts(tags):
             target = <Durable>self._targets[0]
             owner = target.owner
-            if target.state != _DEAD and owner is not None and owner.writable and owner.gate is None:
+            if target.state != _DEAD and owner is not None and owner.writable and owner.gate is None and not guarded:
                 keys = PyDict_GetItemWithError(texts, tags)
                 if keys != NULL:
                     (<Changes?>owner.tag_changes).append(target, <object>keys, _ADD_PASSIVE if self._passive else _ADD)

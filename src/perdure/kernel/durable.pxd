@@ -44,14 +44,17 @@ cdef class Durable:
     cdef object __weakref__
 
 
+cdef int guarded  # whether a guard is to be asked before a change
+
+
 cdef inline bint is_open(Owner owner):
     """Whether the calling thread may change objects of the owner without waiting at its gate."""
     return owner.gate is None or owner.gate_thread == PyThread_get_thread_ident()
 
 
 cdef inline bint is_free(Durable self):
-    """Whether the object may be changed as it is: it is registered for writing, and no other thread has the gate."""
-    return self.state > 1 and (self.owner is None or is_open(self.owner))
+    """Whether the object may be changed as it is: it is registered for writing, nobody has the gate or a guard."""
+    return self.state > 1 and not guarded and (self.owner is None or is_open(self.owner))
 
 
 cdef object get_field(Durable self, int index)

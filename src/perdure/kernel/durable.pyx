@@ -209,15 +209,24 @@ cdef int ensure_loaded(Durable self) except -1:
     return 0
 
 
+cdef int check_guard() except -1:
+    if guarded:
+        guard()
+    return 0
+
+
 cdef int ensure_writable(Durable self) except -1:
     if is_free(self):
         return 0
+    check_guard()
     if self.owner is None and self.state == _GHOST:
         raise ClosedObjectError(describe(self) + " is no longer accessible: its database was closed")
     ensure_loaded(self)
     while not is_open(self.owner):
-        self.owner.gate()
+        allowed = self.owner.gate()
         ensure_loaded(self)
+        if allowed:
+            break
     if self.state == _CLEAN:
         if not self.owner.writable:
             self.owner.refuse_write(self)
@@ -318,6 +327,19 @@ cdef class Durable:
 
 
 cdef Owner ambient = None
+cdef object guard = None
+
+
+def set_guard(check):
+    """Have `check()` called before every change of an object by any thread; it raises to refuse it. None ends that."""
+    global guard, guarded
+    guard = check
+    guarded = check is not None
+
+
+def guard_change():
+    """Ask the guard, if there is one, whether something may be changed."""
+    check_guard()
 
 
 def set_ambient(Owner owner):
@@ -355,6 +377,7 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
     `owner` is one set beforehand. If `__init__` raises, the instance is dead, wherever it was put.
     """
     cdef PyObject* keywords = <PyObject*>kwargs if kwargs else NULL
+    check_guard()
     cdef object instance = perdure_new(cls, args, keywords)
     cdef Durable obj
     if not isinstance(instance, cls):
@@ -378,8 +401,12 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
     if not obj.owner.writable:
         abandon(obj)
         obj.owner.refuse_create(cls)
-    while not is_open(obj.owner):  # another thread may have closed it again
-        obj.owner.gate()
+    if not is_open(obj.owner):
+        try:
+            obj.owner.gate()
+        except:
+            abandon(obj)
+            raise
     if obj.oid == 0:
         obj.owner.created.append(obj)
     else:
@@ -402,7 +429,7 @@ cdef class Owner:
     `objects` maps object ids to the one Python object of each; `created` and `dirty` hold what the next
     flush has to write; `classes` maps class ids to Python classes for making ghosts; `budget` and
     `cached_bytes` are bytes. `gate`, if any, is called before a change by any other thread than
-    `gate_thread`, and waits until it may be made.
+    `gate_thread`; it waits until the change may be made, raises to refuse it, or gives true to let it pass.
     """
 
     def __cinit__(self):
@@ -665,65 +692,7 @@ def size_of(Durable obj):
     return obj.size
 
 
-def layout_for(cls):
-    """The layout shared by the instances of `cls`."""
-    return layout_of(cls)
-
-
-def mask_of(Durable obj):
-    """The bit mask of the fields that the object has; above 2**63 when it has more names than bits."""
-    return obj.mask
-
-
-def is_wide(Durable obj):
-    """Whether the mask cannot name all fields of the object."""
-    return obj.mask & WIDE != 0
-
-
-def fields(Durable obj):
-    """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
-    cdef int index
-    cdef dict found = {}
-    for index in range(obj.layout.count):
-        if obj.mask & (1ULL << index):
-            found[<object>obj.layout.slots[index]] = get_field(obj, index)
-    if obj.mask & WIDE:
-        for name, value in (<dict>PyObject_GenericGetDict(obj, NULL)).items():
-            if name not in found and not _is_volatile(name) and not _needs_no_state(name):
-                found[name] = value
-    return found
-
-
-def field_values(Durable obj):
-    """The stored fields' values in layout order, without loading. Not for wide objects."""
-    cdef int index
-    cdef list found = []
-    for index in range(obj.layout.count):
-        if obj.mask & (1ULL << index):
-            found.append(get_field(obj, index))
-    return found
-
-
-def restore_fields(Durable obj, tuple names, list values):
-    """Set loaded fields on a ghost, also those that the class now handles by a data descriptor."""
-    cdef Py_ssize_t index
-    cdef int position
-    for index in range(len(names)):
-        position = obj.layout.position(names[index])
-        if position >= 0:
-            put_field(obj, position, values[index])
-        else:
-            (<dict>PyObject_GenericGetDict(obj, NULL))[names[index]] = values[index]
-            obj.mask |= WIDE
-
-
-def set_field(Durable obj, str name, value):
-    """Set a field without conversion or registration."""
-    cdef int index = obj.layout.position(name)
-    if index >= 0:
-        put_field(obj, index, value)
-    else:
-        PyObject_GenericSetAttr(obj, name, value)
+include "durable_fields.pxi"
 
 
 def is_volatile(str name):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import ObjectError
 from perdure.kernel import changes, codec, durable, keys, records
 from perdure.session.builtin import builtin_id
 from perdure.session.extensions import find_extension
+from perdure.session.guard import is_guarded, unguarded
 from perdure.session.objects import Objects
 from perdure.session.tagging import Tagging
 from perdure.session.weak import Weak

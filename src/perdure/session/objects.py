@@ -213,6 +213,7 @@ class Objects(PendingBytes):
         if owner is not self and durable.oid_of(obj):
             raise ObjectError(f"{durable.describe(obj)} belongs to another connection, or one that was closed")
         self._check_open()
+        durable.guard_change()
         if not self.writable:
             self.refuse_write(obj)
         if owner is not self:

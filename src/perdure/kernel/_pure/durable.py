@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from perdure.errors import ClosedObjectError, ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
+from perdure.kernel._pure._layout import SLOTS, WIDE, Layout, bit, layout_for
 
 DEAD = -1
 GHOST = 0
@@ -16,14 +17,11 @@ CLEAN = 1
 NEW = 2
 DIRTY = 3
 
-_SLOTS = 63
-_WIDE = 1 << 63
 _VOLATILE = 1
 _PINNED = 2
 _PLAIN = frozenset({int, str, float, type(None), bool, bytes})
 _MAP_ONLY = 2  # references that `sys.getrefcount` counts for an object that only the identity map holds
 
-_layouts: dict[type, Layout] = {}
 _get = object.__getattribute__
 _set = object.__setattr__
 _delete = object.__delattr__
@@ -38,57 +36,6 @@ def _needs_no_state(name: str) -> bool:
     if name.startswith("__"):
         return name != "__dict__" and name.endswith("__")
     return name.startswith(("_perdure_", "_p_"))
-
-
-class Layout:
-    """The field names that instances of one class have used, each with its bit in their masks."""
-
-    def __init__(self, cls: type) -> None:
-        self.cls = cls
-        self.names: list[str] = []
-        self._positions: dict[str, int] = {}
-        self._descriptors: set[str] = set()
-
-    def position(self, name: str) -> int:
-        """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""
-        found = self._positions.get(name)
-        if found is not None:
-            return found
-        if name in self._descriptors:
-            return -1
-        for base in self.cls.__mro__:
-            member = base.__dict__.get(name)
-            if member is not None:
-                if hasattr(type(member), "__set__"):
-                    self._descriptors.add(name)
-                    return -1
-                break
-        self._positions[name] = len(self.names)
-        self.names.append(name)
-        return len(self.names) - 1
-
-    def mask_of(self, names: tuple[str, ...]) -> int:
-        """The mask of an object that has exactly the fields `names`."""
-        mask = 0
-        for name in names:
-            mask |= _bit(self.position(name))
-        return mask
-
-    def names_of(self, mask: int) -> tuple[str, ...]:
-        """The names in `mask`, in layout order."""
-        return tuple(name for index, name in enumerate(self.names[:_SLOTS]) if mask >> index & 1)
-
-
-def _bit(index: int) -> int:
-    return 1 << index if index < _SLOTS else _WIDE
-
-
-def layout_for(cls: type) -> Layout:
-    """The layout shared by the instances of `cls`."""
-    found = _layouts.get(cls)
-    if found is None:
-        found = _layouts[cls] = Layout(cls)
-    return found
 
 
 class _Struct:
@@ -154,7 +101,7 @@ class Durable:
             value = self._perdure_convert_(name, value)
         mark_dirty(self)
         _set(self, name, value)
-        struct.mask |= _bit(index)
+        struct.mask |= bit(index)
 
     def __delattr__(self, name: str) -> None:
         struct = self._perdure_struct_
@@ -165,7 +112,7 @@ class Durable:
             else:
                 mark_dirty(self)
                 _delete(self, name)
-                if index < _SLOTS:
+                if index < SLOTS:
                     struct.mask &= ~(1 << index)
                 return
         _delete(self, name)
@@ -178,12 +125,25 @@ class Durable:
 
 
 _ambient: Owner | None = None
+_guard: Callable[[], object] | None = None
 
 
 def set_ambient(owner: Owner | None) -> None:
     """Make `owner` (or None) the one that new objects of unscoped memo classes belong to."""
     global _ambient
     _ambient = owner
+
+
+def set_guard(check: Callable[[], object] | None) -> None:
+    """Have `check()` called before every change of an object by any thread; it raises to refuse it. None ends that."""
+    global _guard
+    _guard = check
+
+
+def guard_change() -> None:
+    """Ask the guard, if there is one, whether something may be changed."""
+    if _guard is not None:
+        _guard()
 
 
 def get_ambient() -> Owner | None:
@@ -206,6 +166,7 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
 
     `owner` is one set beforehand. If `__init__` raises, the instance is dead, wherever it was put.
     """
+    guard_change()
     instance: Any = cls.__new__(cls, *args, **kwargs)
     if not issubclass(type(instance), cls):
         return instance
@@ -227,8 +188,13 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
     if not struct.owner.writable:
         _abandon(instance)
         struct.owner.refuse_create(cls)
-    while not _is_open(struct.owner):  # another thread may have closed it again
-        struct.owner.gate()
+    try:
+        while not _is_open(struct.owner):  # another thread may have closed it again
+            if struct.owner.gate():
+                break
+    except BaseException:
+        _abandon(instance)
+        raise
     if struct.oid == 0:
         struct.owner.created.append(instance)
     else:
@@ -237,9 +203,9 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
 
 
 def _is_free(obj: Durable) -> bool:
-    """Whether the object may be changed as it is: it is registered for writing, and no other thread has the gate."""
+    """Whether the object may be changed as it is: it is registered for writing, nobody has the gate or a guard."""
     struct = obj._perdure_struct_
-    return struct.state > CLEAN and (struct.owner is None or _is_open(struct.owner))
+    return struct.state > CLEAN and _guard is None and (struct.owner is None or _is_open(struct.owner))
 
 
 def _is_open(owner: Owner) -> bool:
@@ -480,14 +446,17 @@ def mark_dirty(obj: Durable) -> None:
     struct = obj._perdure_struct_
     if _is_free(obj):
         return
+    guard_change()
     if struct.owner is None and struct.state == GHOST:
         raise ClosedObjectError(describe(obj) + " is no longer accessible: its database was closed")
     load(obj)
     owner = struct.owner
     assert owner is not None
     while not _is_open(owner):
-        owner.gate()
+        allowed = owner.gate()
         load(obj)
+        if allowed:
+            break
     if struct.state == CLEAN:
         if not owner.writable:
             owner.refuse_write(obj)
@@ -544,14 +513,14 @@ def mask_of(obj: Durable) -> int:
 
 def is_wide(obj: Durable) -> bool:
     """Whether the mask cannot name all fields of the object."""
-    return obj._perdure_struct_.mask & _WIDE != 0
+    return obj._perdure_struct_.mask & WIDE != 0
 
 
 def fields(obj: Durable) -> dict[str, Any]:
     """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
     content = _raw_fields(obj)
     struct = obj._perdure_struct_
-    if struct.mask & _WIDE:
+    if struct.mask & WIDE:
         return {name: value for name, value in content.items() if not is_volatile(name) and not _needs_no_state(name)}
     return {name: content[name] for name in struct.layout.names_of(struct.mask)}
 
@@ -568,7 +537,7 @@ def restore_fields(obj: Durable, names: tuple[str, ...], values: list[Any]) -> N
     for name, value in zip(names, values, strict=True):
         content[name] = value
         position = struct.layout.position(name)
-        struct.mask |= _bit(position) if position >= 0 else _WIDE
+        struct.mask |= bit(position) if position >= 0 else WIDE
 
 
 def set_field(obj: Durable, name: str, value: Any) -> None:
@@ -576,7 +545,7 @@ def set_field(obj: Durable, name: str, value: Any) -> None:
     _set(obj, name, value)
     index = obj._perdure_struct_.layout.position(name)
     if index >= 0:
-        obj._perdure_struct_.mask |= _bit(index)
+        obj._perdure_struct_.mask |= bit(index)
 
 
 def describe(obj: Durable) -> str:

@@ -1,0 +1,61 @@
+# What is read from the fields of an object and written to them as a whole. Part of durable.pyx.
+
+def layout_for(cls):
+    """The layout shared by the instances of `cls`."""
+    return layout_of(cls)
+
+
+def mask_of(Durable obj):
+    """The bit mask of the fields that the object has; above 2**63 when it has more names than bits."""
+    return obj.mask
+
+
+def is_wide(Durable obj):
+    """Whether the mask cannot name all fields of the object."""
+    return obj.mask & WIDE != 0
+
+
+def fields(Durable obj):
+    """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
+    cdef int index
+    cdef dict found = {}
+    for index in range(obj.layout.count):
+        if obj.mask & (1ULL << index):
+            found[<object>obj.layout.slots[index]] = get_field(obj, index)
+    if obj.mask & WIDE:
+        for name, value in (<dict>PyObject_GenericGetDict(obj, NULL)).items():
+            if name not in found and not _is_volatile(name) and not _needs_no_state(name):
+                found[name] = value
+    return found
+
+
+def field_values(Durable obj):
+    """The stored fields' values in layout order, without loading. Not for wide objects."""
+    cdef int index
+    cdef list found = []
+    for index in range(obj.layout.count):
+        if obj.mask & (1ULL << index):
+            found.append(get_field(obj, index))
+    return found
+
+
+def restore_fields(Durable obj, tuple names, list values):
+    """Set loaded fields on a ghost, also those that the class now handles by a data descriptor."""
+    cdef Py_ssize_t index
+    cdef int position
+    for index in range(len(names)):
+        position = obj.layout.position(names[index])
+        if position >= 0:
+            put_field(obj, position, values[index])
+        else:
+            (<dict>PyObject_GenericGetDict(obj, NULL))[names[index]] = values[index]
+            obj.mask |= WIDE
+
+
+def set_field(Durable obj, str name, value):
+    """Set a field without conversion or registration."""
+    cdef int index = obj.layout.position(name)
+    if index >= 0:
+        put_field(obj, index, value)
+    else:
+        PyObject_GenericSetAttr(obj, name, value)
