@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 import perdure as db0
 
@@ -24,6 +24,8 @@ DEPTH = 3
 
 class Programs(RuleBasedStateMachine):
     """Does everything twice: in perdure and in a world of plain objects."""
+
+    steps = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,6 +49,10 @@ class Programs(RuleBasedStateMachine):
         db0.close()
         self.directory.cleanup()
         assert not found
+
+    @invariant()
+    def count(self) -> None:
+        Programs.steps += 1
 
     # -- choosing ------------------------------------------------------------------------------------------
 
@@ -229,4 +235,6 @@ def test_programs_do_what_plain_python_would() -> None:
 
 @pytest.mark.soak
 def test_a_hundred_thousand_steps_do_what_plain_python_would() -> None:
-    run(1000, 100)
+    Programs.steps = 0
+    while Programs.steps < 100_000:
+        run(200, 100)

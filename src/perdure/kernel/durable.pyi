@@ -36,7 +36,7 @@ class Owner:
     created: list[Durable]
     dirty: list[Durable]
     writable: bool
-    gate: Callable[[], None] | None
+    gate: Callable[[], object] | None
     gate_thread: int
     cached_bytes: int
     budget: int

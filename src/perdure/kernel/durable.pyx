@@ -398,20 +398,26 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
         obj.owner = ambient
         if ambient is None:
             return instance
-    if not obj.owner.writable:
-        abandon(obj)
-        obj.owner.refuse_create(cls)
-    if not is_open(obj.owner):
-        try:
-            obj.owner.gate()
-        except:
-            abandon(obj)
-            raise
-    if obj.oid == 0:
-        obj.owner.created.append(obj)
-    else:
-        obj.owner.constructed(obj)
+    hand_over(obj)
     return instance
+
+
+cdef int hand_over(Durable obj) except -1:
+    """Give a new object to its owner, unless that refuses it."""
+    cdef Owner owner = obj.owner
+    try:
+        if not owner.writable:
+            owner.refuse_create(type(obj))
+        if not is_open(owner):
+            owner.gate()
+    except:
+        abandon(obj)
+        raise
+    if obj.oid == 0:
+        owner.created.append(obj)
+    else:
+        owner.constructed(obj)
+    return 0
 
 
 cdef int abandon(Durable obj) except -1:

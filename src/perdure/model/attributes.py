@@ -72,6 +72,7 @@ def delete(obj: Any, /) -> None:
     connection = scope.connection_of(obj)
     if not connection.writable:
         connection.refuse_write(obj)
+    connection.ask_before_change()
     with connection.lock:
         durable.load(obj)
         connection.flush()

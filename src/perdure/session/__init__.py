@@ -6,6 +6,7 @@ from perdure.session.classes import StandIn, identity_of, register_class, resolv
 from perdure.session.connection import Connection, Savepoint
 from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
+from perdure.session.guard import Guarded, is_guarded
 from perdure.session.lifetime import observe_drops
 from perdure.session.overlay import by_chunk
 from perdure.session.roots import delete_root, get_root, root_names, set_root
@@ -19,6 +20,7 @@ __all__ = [
     "Connection",
     "Database",
     "Forwarding",
+    "Guarded",
     "Savepoint",
     "Shape",
     "StandIn",
@@ -31,6 +33,7 @@ __all__ = [
     "find_extension",
     "get_root",
     "identity_of",
+    "is_guarded",
     "locate_builtins",
     "observe_drops",
     "passive_mark",

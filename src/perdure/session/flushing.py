@@ -66,17 +66,21 @@ class Flushing(Objects):
         with self.lock:
             if not (self.created or self.dirty or self.tagging.has_changes()):
                 return
-            self.generation += 1
-            self.mutations += 1
-            for obj in self.tagging.new_objects():
-                self.add(obj)
-            while self.created or self.dirty:
-                fresh = self.take_created()
-                changed, self.dirty = self.dirty, []
-                self._flush_all(fresh, changed)
-            self.tagging.flush()
-            self._types.clear()
-            self._make_room()
+            with unguarded() if is_guarded() else nullcontext():
+                self._flush()
+
+    def _flush(self) -> None:
+        self.generation += 1
+        self.mutations += 1
+        for obj in self.tagging.new_objects():
+            self.add(obj)
+        while self.created or self.dirty:
+            fresh = self.take_created()
+            changed, self.dirty = self.dirty, []
+            self._flush_all(fresh, changed)
+        self.tagging.flush()
+        self._types.clear()
+        self._make_room()
 
     def _flush_all(self, fresh: list[durable.Durable], changed: list[durable.Durable]) -> None:
         fresh.reverse()

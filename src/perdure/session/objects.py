@@ -205,6 +205,12 @@ class Objects(PendingBytes):
                 self.lifetime.hold(oid)
                 self.forget(oid)
 
+    def ask_before_change(self) -> None:
+        """Wait for, or be refused by, what stands before a change that is not one of an object's fields."""
+        durable.guard_change()
+        if self.gate is not None:
+            self.gate()
+
     def add(self, obj: durable.Durable) -> int:
         """Make a new object part of this database now; returns its id."""
         owner = durable.owner_of(obj)

@@ -106,9 +106,7 @@ class Tagging:
 
     def change(self, obj: durable.Durable, tags: Iterable[bytes], add: bool, passive: bool = False) -> None:
         """Add or remove tags of an object; the next flush works it in."""
-        durable.guard_change()
-        if self._connection.gate is not None:
-            self._connection.gate()
+        self._connection.ask_before_change()
         how = (changes.ADD_PASSIVE if passive else changes.ADD) if add else changes.REMOVE
         with self._connection.lock:  # another thread may have begun an atomic block since
             self._changes.add(obj, tuple(tags), how)

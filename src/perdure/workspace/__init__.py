@@ -1,7 +1,7 @@
 """Prefixes of a directory, the current one, commit, and the other functions of the memo face."""
 
 from perdure.workspace import types
-from perdure.workspace.atomic import AtomicManager
+from perdure.workspace.atomic import AsyncAtomicManager, AtomicManager
 from perdure.workspace.comparing import (
     compare,
     describe,
@@ -9,6 +9,7 @@ from perdure.workspace.comparing import (
     get_type,
 )
 from perdure.workspace.functions import (
+    async_atomic,
     atomic,
     atomic_assign,
     begin_atomic,
@@ -36,6 +37,7 @@ from perdure.workspace.information import (
     set_cache_size,
 )
 from perdure.workspace.locking import LockedManager
+from perdure.workspace.read_only import ReadOnlyManager, begin_read_only, in_read_only, read_only
 from perdure.workspace.restricting import set_restricted
 from perdure.workspace.retrying import retry
 from perdure.workspace.selecting import (
@@ -50,20 +52,24 @@ from perdure.workspace.snapshot import Head, Snapshot
 from perdure.workspace.waiting import async_wait, await_commit, begin_locked, locked, wait
 
 __all__ = [
+    "AsyncAtomicManager",
     "AtomicManager",
     "Head",
     "LockedManager",
     "ModIterable",
     "ModIterator",
     "PrefixMetaData",
+    "ReadOnlyManager",
     "Snapshot",
     "SnapshotWindow",
+    "async_atomic",
     "async_wait",
     "atomic",
     "atomic_assign",
     "await_commit",
     "begin_atomic",
     "begin_locked",
+    "begin_read_only",
     "build_flags",
     "clear_cache",
     "close",
@@ -82,9 +88,11 @@ __all__ = [
     "get_snapshot_of",
     "get_state_num",
     "get_type",
+    "in_read_only",
     "init",
     "locked",
     "open",
+    "read_only",
     "refresh",
     "retry",
     "select_deleted",

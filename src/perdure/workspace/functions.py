@@ -17,7 +17,7 @@ from perdure.model.attributes import assign
 from perdure.model.restriction import NONE, Restriction
 from perdure.query import Query
 from perdure.session import Forwarding
-from perdure.workspace.atomic import AtomicManager
+from perdure.workspace.atomic import AsyncAtomicManager, AtomicManager
 from perdure.workspace.prefix import OpenOptions
 from perdure.workspace.snapshot import Head, Snapshot
 from perdure.workspace.states import Moment
@@ -254,6 +254,21 @@ def atomic() -> AtomicManager:
     ...         block.cancel()
     """
     return AtomicManager(workspace().blocks)
+
+
+def async_atomic() -> AsyncAtomicManager:
+    """`atomic` for asyncio tasks. Tasks wait for each other, in order, and the event loop goes on.
+
+    The block may await; other tasks of the thread may read meanwhile, and their changes and commits raise. Changes by
+    other threads wait. Raises `RuntimeError` outside of a running task.
+
+    >>> async def approve(document):  # doctest: +SKIP
+    ...     async with perdure.async_atomic() as block:
+    ...         document.status = "approved"
+    ...         if not await notify(document):
+    ...             block.cancel()
+    """
+    return AsyncAtomicManager(workspace().blocks)
 
 
 def begin_atomic() -> AtomicManager:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from perdure.session import Connection
+from perdure.workspace.turns import Task, current_task, refuse_foreign
 
-__all__ = ["Gate", "acquire_all", "closed", "locked_all"]
+__all__ = ["Gate", "TaskGate", "acquire_all", "closed", "locked_all", "try_all"]
 
 _RETRY_SECONDS = 0.001
 
@@ -26,6 +27,33 @@ class Gate:
             pass
 
 
+class TaskGate:
+    """Lets the changes of one task pass; those of other threads wait, those of other tasks are refused."""
+
+    def __init__(self, task: Task, connection: Connection) -> None:
+        self._task = task
+        self._thread = threading.get_ident()
+        self._open = False
+        # Waiting lets go of the connection's lock, however often the waiting thread holds it.
+        self._changed = threading.Condition(connection.lock)
+
+    def __call__(self) -> bool:
+        """Whether the caller may pass while the gate stands; False when it has waited for its end."""
+        if threading.get_ident() == self._thread:
+            if current_task() is not self._task:
+                raise refuse_foreign()
+            return True
+        with self._changed:
+            self._changed.wait_for(lambda: self._open)
+        return False
+
+    def end(self) -> None:
+        """Wake those who wait: the gate is taken away."""
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
+
+
 @contextmanager
 def closed(connection: Connection) -> Iterator[None]:
     """Hold the connection's lock and keep other threads from changing its objects meanwhile."""
@@ -40,17 +68,22 @@ def closed(connection: Connection) -> Iterator[None]:
 
 def acquire_all(connections: Sequence[Connection]) -> None:
     """Take the locks of all connections; gives way instead of waiting for one while it has others."""
-    while True:
-        taken: list[Connection] = []
-        for connection in connections:
-            if not connection.lock.acquire(blocking=not taken):
-                break
-            taken.append(connection)
-        if len(taken) == len(connections):
-            return
-        for connection in taken:
-            connection.lock.release()
+    while not try_all(connections, waiting=True):
         time.sleep(_RETRY_SECONDS)
+
+
+def try_all(connections: Sequence[Connection], *, waiting: bool = False) -> bool:
+    """Take the locks of all connections if they are free, else none; with `waiting`, wait for the first one."""
+    taken: list[Connection] = []
+    for connection in connections:
+        if not connection.lock.acquire(blocking=waiting and not taken):
+            break
+        taken.append(connection)
+    if len(taken) == len(connections):
+        return True
+    for connection in taken:
+        connection.lock.release()
+    return False
 
 
 @contextmanager

@@ -216,7 +216,8 @@ class Workspace:
         chosen = self.list_open() if name is None else [self.opened(name)]
         self._check_not_atomic("commit")
         try:
-            commit_together(chosen)
+            with self.blocks.outside():
+                commit_together(chosen)
         except ConflictError:
             for prefix in chosen:
                 if prefix.writable and prefix.database.is_shared:
@@ -224,6 +225,7 @@ class Workspace:
             raise
 
     def _check_not_atomic(self, action: str) -> None:
+        self.blocks.check_foreign()
         if self.blocks.active():
             raise WorkspaceError(f"cannot {action} inside an active atomic block; leave it first")
 

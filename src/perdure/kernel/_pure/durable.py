@@ -9,7 +9,13 @@ from typing import Any
 
 from perdure.errors import ClosedObjectError, ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
-from perdure.kernel._pure._layout import SLOTS, WIDE, Layout, bit, layout_for
+from perdure.kernel._pure._layout import (
+    SLOTS,
+    WIDE,
+    Layout,  # noqa: F401  (part of this module for its users)
+    bit,
+    layout_for,
+)
 
 DEAD = -1
 GHOST = 0
