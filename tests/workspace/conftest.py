@@ -1,8 +1,9 @@
+import asyncio
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import perdure as db0
 
+from .loops import LOOPS
 from .things import Node, Root
 
 REPOSITORY = Path(__file__).parents[2]
@@ -164,3 +166,14 @@ def other(root: Path, shared: Any, start: Callable[..., Process]) -> Callable[..
         return answer
 
     return run
+
+
+@pytest.fixture(params=LOOPS, ids=lambda loop: loop.__module__.partition(".")[0])
+def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Runs a coroutine to its end, in each kind of event loop."""
+
+    def in_loop(main: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(main)
+
+    return in_loop
