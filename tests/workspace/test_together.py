@@ -325,6 +325,16 @@ def test_a_part_whose_decision_is_not_there_waits_and_says_so(
     assert Root().value == "new"
 
 
+def test_dropping_the_prefix_that_decides_completes_its_commit_first(
+    root: Path, start: Callable[..., Process]
+) -> None:
+    assert start(VICTIM, root, "storage", "commit", 1, "after").end() == 9
+    db0.drop("one")
+    for name in ("two", "three"):
+        db0.open(name)
+        assert Root().value == "new" and not workspace().current_prefix().database.storage.prepared()
+
+
 def test_the_decision_is_forgotten_once_all_parts_are_finished(root: Path) -> None:
     from perdure.session.catalog import DECISION
     from perdure.storage import spaces

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
-from perdure.errors import StorageError
+from perdure.errors import PerdureError, StorageError
 from perdure.session import Database
 from perdure.session.catalog import DECISION
 from perdure.storage import spaces
 from perdure.storage.prepared import Prepared
 
-__all__ = ["decision_key", "is_decided", "is_under_way", "new_transaction", "orphans", "part_id", "settle"]
+__all__ = [
+    "decision_key",
+    "has_decisions",
+    "is_decided",
+    "is_under_way",
+    "new_transaction",
+    "orphans",
+    "part_id",
+    "settle",
+    "settle_file",
+]
+
+Find = Callable[[int, Callable[[Database], bool]], bool | None]
+"""Gives what a question says of the database with a uuid, None when that is not there."""
 
 _log = logging.getLogger("perdure")
 _PREPARED = b"memo:"
@@ -42,6 +57,29 @@ def is_decided(database: Database, transaction: bytes) -> bool:
         return view.get(spaces.CATALOG.id, decision_key(transaction)) is not None
 
 
+def has_decisions(path: Path, name: str) -> bool:
+    """Whether a database file holds decisions that parts elsewhere may still wait for; False when it is damaged."""
+    with contextlib.suppress(PerdureError):
+        database = Database.open(path, name=name, create=False, read_only=True)
+        try:
+            with database.storage.view() as view:
+                end = DECISION + b"\xff" * (_TRANSACTION_BYTES + 1)
+                return next(view.scan(spaces.CATALOG.id, DECISION, end), None) is not None
+        finally:
+            database.close()
+    return False
+
+
+def settle_file(path: Path, name: str, find: Find) -> None:
+    """`settle` for a file that is not open here; where another process writes it, or nobody may, nothing is done."""
+    with contextlib.suppress(PerdureError):
+        database = Database.open(path, name=name, create=False)
+        try:
+            settle(database, find)
+        finally:
+            database.close()
+
+
 def orphans(database: Database) -> list[Prepared]:
     """Parts of commits over several prefixes that wait here though the process that made them has gone."""
     return [one for one in _waiting(database) if one.orphaned]
@@ -56,7 +94,7 @@ def _waiting(database: Database) -> list[Prepared]:
     return [one for one in database.storage.prepared() if one.transaction_id.startswith(_PREPARED)]
 
 
-def settle(database: Database, find: Callable[[int, Callable[[Database], bool]], bool | None]) -> bool:
+def settle(database: Database, find: Find) -> bool:
     """Finish or abort the orphans of a database open for writing; whether there were any.
 
     `find(uuid, ask)` gives what `ask` says of the database with that uuid, None when it is not there: then the part

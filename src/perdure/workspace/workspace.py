@@ -22,7 +22,7 @@ from perdure.workspace.autocommit import Autocommit
 from perdure.workspace.files import find_prefixes, prefix_file
 from perdure.workspace.locking import Locks
 from perdure.workspace.prefix import OpenOptions, Prefix
-from perdure.workspace.settling import orphans, settle
+from perdure.workspace.settling import has_decisions, orphans, settle, settle_file
 from perdure.workspace.snapshot import Head, Snapshot
 from perdure.workspace.states import Moment, states_of
 from perdure.workspace.together import commit_together
@@ -122,12 +122,7 @@ class Workspace:
             return prefix
         name, path, implicit = prefix.name, prefix.path, prefix.implicit
         prefix.close()
-        with contextlib.suppress(PerdureError):  # another process writes it, or nobody may: then it shows what was
-            database = Database.open(path, name=name, create=False)
-            try:
-                settle(database, self._ask)
-            finally:
-                database.close()
+        settle_file(path, name, self._ask)
         return Prefix(name, path, write=False, implicit=implicit, options=prefix.options)
 
     def _ask(self, uuid: int, question: Callable[[Database], bool]) -> bool | None:
@@ -261,12 +256,23 @@ class Workspace:
                 if not if_exists:
                     raise WorkspaceError(f"Prefix: {name} not found ({path})")
                 return
+            self._settle_followers(name, path)
             lock = LockFile(str(path), True)
             try:
                 for ending in ("", "-lock", "-shared"):
                     path.with_name(path.name + ending).unlink(missing_ok=True)
             finally:
                 lock.release()
+
+    def _settle_followers(self, name: str, path: Path) -> None:
+        """Complete the commits over several prefixes that one decides which is going to be deleted."""
+        if not has_decisions(path, name):
+            return
+        options = self._default_options()
+        for other, file in self.find_files():
+            if other != name and other not in self.prefixes:
+                with contextlib.suppress(PerdureError):
+                    self._settled(Prefix(other, file, write=False, implicit=True, options=options)).close()
 
     # -- prefixes ------------------------------------------------------------------------------------------
 
