@@ -35,7 +35,9 @@ class _Call:
 
 
 _targets: WeakKeyDictionary[_Call, Any] = WeakKeyDictionary()
-_INTERNAL = frozenset({"_perdure_convert_", "_perdure_forget_", "_perdure_weak_", "_perdure_built_"})
+_INTERNAL = frozenset(
+    {"_perdure_built_", "_perdure_convert_", "_perdure_forget_", "_perdure_struct_", "_perdure_weak_"}
+)
 """What the kernel asks of an object."""
 
 
