@@ -197,7 +197,7 @@ def test_describe_tells_what_is_known_of_an_object() -> None:
     found = db0.describe(thing)
     assert found["uuid"] == db0.uuid(thing) and found["type"].endswith(".Fresh") and found["size_of"] > 0
     assert found["field_layout"] == {"pos_vt": {"name": "str", "items": "List"}, "index_vt": {}, "kv_index": {}}
-    assert db0.get_type(thing) is Thing and db0.get_address(thing) > 0
+    assert db0.get_type(thing) is Fresh and db0.get_address(thing) > 0
     for call in (db0.describe, db0.get_address, db0.get_type):
         with pytest.raises(TypeError):
             call(3)
