@@ -408,8 +408,9 @@ cdef int hand_over(Durable obj) except -1:
     try:
         if not owner.writable:
             owner.refuse_create(type(obj))
-        if not is_open(owner):
-            owner.gate()
+        while not is_open(owner):  # another thread may have closed it again
+            if owner.gate():
+                break
     except:
         abandon(obj)
         raise
@@ -607,7 +608,8 @@ def attach(Durable obj, Owner owner, unsigned long long oid):
 def adopt(Durable obj, Owner owner):
     """Make `owner` the one to store the new object `obj` at its next flush."""
     while not is_open(owner):
-        owner.gate()
+        if owner.gate():
+            break
     obj.owner = owner
     owner.created.append(obj)
 

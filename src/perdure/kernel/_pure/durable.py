@@ -392,7 +392,8 @@ def attach(obj: Durable, owner: Owner, oid: int) -> None:
 def adopt(obj: Durable, owner: Owner) -> None:
     """Make `owner` the one to store the new object `obj` at its next flush."""
     while not _is_open(owner):
-        owner.gate()
+        if owner.gate():
+            break
     obj._perdure_struct_.owner = owner
     owner.created.append(obj)
 
