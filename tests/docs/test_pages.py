@@ -19,6 +19,14 @@ def test_the_pages_that_teach_have_code() -> None:
     assert {"README.md", "tutorial.md"} <= {page.name for page in PAGES}
 
 
+@pytest.mark.parametrize("guide", [page.stem for page in sorted((ROOT / "docs" / "guides").glob("*.md"))])
+def test_every_guide_is_reached_from_the_first_pages(guide: str) -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    assert f"](guides/{guide}.md)" in index
+    assert f"\nguides/{guide}\n" in index
+    assert f"](docs/guides/{guide}.md)" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_code_of_page_runs_and_prints_what_it_says(page: Path, tmp_path: Path) -> None:
     run = subprocess.run(
