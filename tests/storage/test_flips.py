@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import struct
+from collections import Counter
+
 from tests.storage import flips
 
 
@@ -23,6 +26,31 @@ def test_the_newest_commit_cannot_be_lost_by_a_flip_in_the_choice_of_it(tmp_path
         for bit in (0, 1, 2, 3, 5, 9, 40, 63):
             outcome = flips.flip_and_read(original, 8 * number_at + bit, expected, str(tmp_path / "copy"))
             assert outcome in (flips.SAME, flips.REFUSED)
+
+
+def branch_keys(data):
+    """Where the keys between two child pages lie in a file of LMDB's format 0.9: offsets of their bytes."""
+    for start in range(2 * 4096, len(data), 4096):
+        _, _, flags, lower, _ = struct.unpack_from("<QHHHH", data, start)
+        if flags == 1:
+            for position in range(16 + 2, lower, 2):  # the first child needs none
+                node = start + struct.unpack_from("<H", data, start + position)[0]
+                size = struct.unpack_from("<H", data, node + 6)[0]
+                yield from range(node + 8, node + 8 + size)
+
+
+def test_a_flipped_bit_in_a_key_between_pages_is_found(tmp_path):
+    path = tmp_path / "original.db"
+    flips.build(str(path))
+    original = path.read_bytes()
+    with flips.open_storage(path, read_only=True) as storage:
+        expected = flips.fingerprint(storage)
+    (tmp_path / "copy").mkdir()
+    places = list(branch_keys(original))
+    outcomes = Counter(
+        flips.flip_and_read(original, 8 * place + place % 8, expected, str(tmp_path / "copy")) for place in places[::5]
+    )
+    assert set(outcomes) <= {flips.SAME, flips.REFUSED, flips.FOUND} and outcomes[flips.REFUSED] > 10
 
 
 def test_the_alarm_works(monkeypatch):

@@ -120,11 +120,19 @@ class LmdbEngine:
             try:
                 findings = lmdb_file.structure_findings(self.path)
                 transaction.last(0)
-                return findings
+                return findings or transaction.search_findings()
             except TransactionClosed:
                 continue
             finally:
                 transaction.abort()
+
+    def search_findings(self) -> list[str]:
+        """What a search by key gets wrong in a file whose structure is sound otherwise."""
+        transaction = self.begin()
+        try:
+            return transaction.search_findings()
+        finally:
+            transaction.abort()
 
     def copy(self, target: str) -> None:
         """Write a compact copy of the newest committed state to the new file `target`."""

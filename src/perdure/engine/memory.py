@@ -101,6 +101,10 @@ class MemoryEngine:
         """There is no file that could be damaged."""
         return []
 
+    def search_findings(self) -> list[str]:
+        """Nothing: there are no keys beside those of the data."""
+        return []
+
     def size_bytes(self) -> int:
         """Bytes of the keys and values, without what Python adds."""
         with self.guard:

@@ -149,6 +149,9 @@ class Engine(Protocol):
     def structure_findings(self) -> list[str]:
         """What is wrong with the structure below the entries; empty for sound data."""
 
+    def search_findings(self) -> list[str]:
+        """What a search by key gets wrong in data whose structure is sound otherwise; part of `structure_findings`."""
+
     def size_bytes(self) -> int:
         """Bytes that the data takes up."""
 

@@ -56,7 +56,7 @@ def open_storage(
         sound = not check or not os.path.exists(path) or not os.path.getsize(path) or check_structure(path)
         engine = LmdbEngine(path, SPACES, create=create, read_only=read_only, map_bytes=map_bytes)
         try:
-            if not sound and (findings := engine.structure_findings()):
+            if check and (findings := engine.search_findings() if sound else engine.structure_findings()):
                 raise damaged(path, summary(findings))
             return VersionedStorage(engine, history=history, on_close=None if lock is None else lock.release)
         except BaseException:
