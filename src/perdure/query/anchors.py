@@ -34,6 +34,7 @@ __all__ = ["check_anchored"]
 _POSTINGS = spaces.POSTINGS.id
 _FIRST_MARK = passive_mark(b"")[:1]
 _PASSIVE = "passive"
+_TAGS = {Tagged, ClassTagged}
 _INDEX = "Passive index queries require at least one non-passive positive predicate, such as a class"
 _TAG = (
     "Passive tags require at least one non-passive predicate: {!r} is passive for some objects; "
@@ -43,9 +44,10 @@ _TAG = (
 
 def check_anchored(node: Node, evaluation: Evaluation) -> None:
     """Raise `RuntimeError` when an alternative of the query rests on passive tags and indexes alone."""
-    if isinstance(node, OfType) or (isinstance(node, And) and OfType in map(type, node.members)):
+    kinds = {*map(type, node.members)} if isinstance(node, And) else {type(node)}
+    if OfType in kinds:
         return
-    if not any(map(_is_suspect, walk(node))) and not _has_passive(evaluation):
+    if (kinds <= _TAGS or not any(map(_is_suspect, walk(node)))) and not _has_passive(evaluation):
         return
     found = _loose(node, evaluation)
     if found is not None:
