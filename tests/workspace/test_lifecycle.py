@@ -261,7 +261,7 @@ def test_a_workspace_works_from_any_thread_and_event_loop(root: Path) -> None:
 
     async def work() -> object:
         await asyncio.to_thread(lambda: Root(5))
-        with db0.atomic():
+        async with db0.async_atomic():
             Root().value = 6
         return Root().value
 

@@ -262,8 +262,9 @@ def test_await_commit_of_a_log_and_inside_of_atomic(node: Any) -> None:
     async def work() -> None:
         with db0.locked() as block:
             node.name = "b"
-        with db0.atomic(), pytest.raises(RuntimeError, match="atomic"):
-            await db0.await_commit(block.get_mutation_log())
+        async with db0.async_atomic():
+            with pytest.raises(RuntimeError, match="atomic"):
+                await db0.await_commit(block.get_mutation_log())
         await db0.await_commit(block.get_mutation_log())
         await db0.await_commit(block.get_mutation_log())
         await db0.await_commit([("closed long ago", 5)])
