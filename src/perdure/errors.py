@@ -17,7 +17,8 @@ PerdureError
 ├── WorkspaceError (RuntimeError)      not initialized, no such prefix, a call out of place
 ├── QueryError (RuntimeError)          no tag, no criterion, no index key, no position of a query
 └── ObjectError (RuntimeError)         misuse of an object
-    └── ClosedObjectError (AttributeError)  a change of an object whose database was closed
+    ├── ClosedObjectError (AttributeError)  a change of an object whose database was closed
+    └── ImmutableError (AttributeError)  a change of an object of an immutable class
 ReferenceError                         the object was deleted, expired or rolled back
 ClassNotFoundError                     a stored class cannot be resolved
 BadPrefixError                         a prefix that is not there or not right
@@ -38,6 +39,7 @@ __all__ = [
     "DiskFullError",
     "FormatVersionError",
     "FrozenObjectError",
+    "ImmutableError",
     "MigrateError",
     "NetworkFilesystemError",
     "NotADatabaseError",
@@ -120,6 +122,10 @@ class FrozenObjectError(ReadOnlyError, AttributeError):
 
 class ClosedObjectError(ObjectError, AttributeError):
     """An object was to be changed after its database was closed."""
+
+
+class ImmutableError(ObjectError, AttributeError):
+    """An object of an immutable class was to be changed after its `__init__`."""
 
 
 class WorkspaceError(PerdureError, RuntimeError):

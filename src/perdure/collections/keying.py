@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from perdure.collections.comparing import is_content
@@ -86,10 +86,22 @@ def _hot_tuple(key: tuple[object, ...]) -> object:
 
 def _hot_object(key: durable.Durable) -> object:
     if not is_content(key):
+        if durable.is_transient(key):
+            key = _stored(key)
         return HeldKey((_OBJECT, id(key)), key)
     if type(key).__hash__ is None:
         raise TypeError(f"unhashable type: '{type(key).__name__}'")
     return _hot_tuple(tuple(key))  # type: ignore[arg-type]
+
+
+def _stored(key: durable.Durable) -> durable.Durable:
+    """The one stored object for an interned one, so that equal ones are one key; any other object as it is."""
+    connection: Any = durable.owner_of(key) or durable.get_ambient()
+    if not cast(Any, key)._perdure_interned_ or connection is None or not connection.writable:
+        return key
+    with connection.lock:
+        connection.add(key)
+        return cast(durable.Durable, connection.interning.find(key))
 
 
 def storable_key(hot: object) -> object:
@@ -97,6 +109,8 @@ def storable_key(hot: object) -> object:
     if type(hot) in _PLAIN:
         return convert(hot)
     original = original_key(hot)
+    if isinstance(original, durable.Durable) and durable.is_transient(original):
+        raise TypeError(f"{durable.describe(original)} is immutable and not stored yet; give materialized(...) of it")
     stored = convert(original)
     return hot if stored is original else hot_key(stored)
 

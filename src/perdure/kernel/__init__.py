@@ -10,20 +10,72 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import changes, codec, durable, entries, identity, keys, mapping, records, sequence, versions
+    from . import (
+        changes,
+        codec,
+        durable,
+        embedded,
+        embedding,
+        entries,
+        identity,
+        keys,
+        mapping,
+        records,
+        sequence,
+        versions,
+    )
 
     COMPILED: bool
 elif os.environ.get("PERDURE_PURE"):
-    from ._pure import changes, codec, durable, entries, identity, keys, mapping, records, sequence, versions
+    from ._pure import (
+        changes,
+        codec,
+        durable,
+        embedded,
+        embedding,
+        entries,
+        identity,
+        keys,
+        mapping,
+        records,
+        sequence,
+        versions,
+    )
 
     COMPILED = False
 else:
     try:
-        from . import changes, codec, durable, entries, identity, keys, mapping, records, sequence, versions
+        from . import (
+            changes,
+            codec,
+            durable,
+            embedded,
+            embedding,
+            entries,
+            identity,
+            keys,
+            mapping,
+            records,
+            sequence,
+            versions,
+        )
 
         COMPILED = True
     except ImportError:
-        from ._pure import changes, codec, durable, entries, identity, keys, mapping, records, sequence, versions
+        from ._pure import (
+            changes,
+            codec,
+            durable,
+            embedded,
+            embedding,
+            entries,
+            identity,
+            keys,
+            mapping,
+            records,
+            sequence,
+            versions,
+        )
 
         COMPILED = False
 
@@ -32,6 +84,8 @@ __all__ = [
     "changes",
     "codec",
     "durable",
+    "embedded",
+    "embedding",
     "entries",
     "identity",
     "keys",

@@ -12,6 +12,7 @@ cdef class Layout:
     cdef PyObject* slots[63]
     cdef int count
     cdef int inline_count
+    cdef readonly bint frozen
     cdef int position(self, str name) except -2
 
 
@@ -36,7 +37,9 @@ cdef class Durable:
     cdef unsigned char weakly
     cdef unsigned char building
     cdef unsigned int size
+    cdef unsigned int parts
     cdef unsigned long long oid
+    cdef unsigned long long root
     cdef unsigned long long mask
     cdef Owner owner
     cdef Layout layout

@@ -16,7 +16,7 @@ from cpython.ref cimport Py_REFCNT
 
 from sys import intern
 
-from perdure.errors import ClosedObjectError, ObjectError, ReferenceError as DeadReferenceError
+from perdure.errors import ClosedObjectError, ImmutableError, ObjectError, ReferenceError as DeadReferenceError
 
 cdef extern from *:
     """
@@ -114,6 +114,7 @@ cdef class Layout:
         self.positions = {}
         self.descriptors = set()
         self.count = 0
+        self.frozen = bool(getattr(cls, "_perdure_immutable_", False))
 
     cdef int position(self, str name) except -2:
         """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""
@@ -222,6 +223,8 @@ cdef int ensure_writable(Durable self) except -1:
     if self.owner is None and self.state == _GHOST:
         raise ClosedObjectError(describe(self) + " is no longer accessible: its database was closed")
     ensure_loaded(self)
+    if self.layout.frozen and not self.building:
+        refuse_change(self)
     while not is_open(self.owner):
         allowed = self.owner.gate()
         ensure_loaded(self)
@@ -235,14 +238,21 @@ cdef int ensure_writable(Durable self) except -1:
     return 0
 
 
+cdef int refuse_change(Durable self) except -1:
+    raise ImmutableError(describe(self) + " is immutable: its fields are set in __init__ only")
+
+
 cdef int set_checked(Durable self, str name, object value) except -1:
     """The full path of an assignment: volatile names, descriptors, loading, registration, conversion."""
     cdef int index
+    cdef bint frozen = self.layout.frozen
     if _is_volatile(name):
         self.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
         PyObject_GenericSetAttr(self, name, value)
         return 0
     if _needs_no_state(name):
+        if frozen and name.startswith("__"):
+            refuse_change(self)
         PyObject_GenericSetAttr(self, name, value)
         if name == "_perdure_weak_":
             self.weakly = value is not None
@@ -252,6 +262,9 @@ cdef int set_checked(Durable self, str name, object value) except -1:
         ensure_loaded(self)
         PyObject_GenericSetAttr(self, name, value)
         return 0
+    if frozen:  # values are converted when the object is complete
+        ensure_writable(self)
+        return put_field(self, index, value)
     if not _is_plain(value):
         # Before the registration: a flush by another thread may come while Python code runs here.
         ensure_loaded(self)
@@ -393,6 +406,9 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
     except:
         abandon(obj)
         raise
+    if obj.layout.frozen:
+        complete(obj)
+        return instance
     obj.building = 0
     if obj.owner is None:
         obj.owner = ambient
@@ -400,6 +416,32 @@ def construct(cls, tuple args, dict kwargs, Owner owner=None):
             return instance
     hand_over(obj)
     return instance
+
+
+cdef object freezer = None
+
+
+def set_freezer(function):
+    """Make `function(obj)` the one that converts the fields of a write-once object when it is complete."""
+    global freezer
+    freezer = function
+
+
+cdef int complete(Durable obj) except -1:
+    """The `__init__` of a write-once object is over: from here on it does not change, and belongs nowhere yet."""
+    cdef Owner owner = obj.owner if obj.owner is not None else ambient
+    try:
+        if owner is not None and not owner.writable:
+            owner.refuse_create(type(obj))
+        freezer(obj)
+    except:
+        abandon(obj)
+        raise
+    obj.building = 0
+    obj.state = _CLEAN
+    if obj.oid:
+        owner.constructed(obj)
+    return 0
 
 
 cdef int hand_over(Durable obj) except -1:
@@ -508,7 +550,7 @@ cdef class Owner:
         forgotten; clean ones held elsewhere become ghosts, unless they carry members that cannot be loaded again.
         """
         cdef Durable obj
-        cdef list candidates = list(self.objects.values())
+        cdef list candidates = [obj for obj in self.objects.values() if not (<Durable>obj).root]
         cdef Py_ssize_t index
         for index in range(len(candidates)):
             if self.cached_bytes <= target:
@@ -516,9 +558,11 @@ cdef class Owner:
             obj = <Durable>candidates[index]
             candidates[index] = None
             if obj.state == _GHOST or obj.state == _CLEAN:
-                if obj.touched:
+                if obj.touched or obj.parts and is_in_use(obj):
                     obj.touched = 0
-                elif Py_REFCNT(obj) == 2:
+                elif obj.parts and obj.state == _CLEAN:
+                    make_ghost(obj)
+                elif Py_REFCNT(obj) == 2 and not (obj.parts and has_parts(obj)):
                     self.cached_bytes -= obj.size
                     del self.objects[obj.oid]
                 elif obj.state == _CLEAN and not obj.volatile & _PINNED:
@@ -526,8 +570,7 @@ cdef class Owner:
 
     def is_held(self, unsigned long long oid):
         """Whether anything but the identity map holds a Python reference to the object of `oid`."""
-        cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
-        return found != NULL and Py_REFCNT(<object>found) > 1
+        return self.held_more(oid, 0)
 
     def unheld(self, oids):
         """Those of `oids` whose objects nothing but the identity map holds, or that are not loaded."""
@@ -542,14 +585,21 @@ cdef class Owner:
     def held_more(self, unsigned long long oid, Py_ssize_t count):
         """Whether more than `count` references to the object exist besides that of the identity map."""
         cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
-        return found != NULL and Py_REFCNT(<object>found) > count + 1
+        if found == NULL:
+            return False
+        if Py_REFCNT(<object>found) > count + 1:
+            return True
+        return bool((<Durable>found).parts) and is_held_inside(<Durable>found)
 
     def forget(self, unsigned long long oid):
         """Remove the object from the identity map, if it is there."""
         cdef Durable obj = self.objects.pop(oid, None)
+        cdef unsigned int number
         if obj is not None:
             self.cached_bytes -= obj.size
             obj.size = 0
+            for number in range(1, obj.parts + 1):
+                self.objects.pop(oid + number, None)
 
     def take_created(self):
         """The new objects to be written, oldest first; those that nothing else holds are discarded."""
@@ -579,23 +629,87 @@ cdef int clear_fields(Durable obj) except -1:
     return 0
 
 
+cdef PyObject* part_of(Durable root, unsigned int number) except? NULL:
+    """The part of that number if it is loaded, else NULL."""
+    return PyDict_GetItemWithError(root.owner.objects, root.oid + number)
+
+
+cdef bint has_parts(Durable root) except -1:
+    """Whether parts are in the identity map: those of a ghost are there because something holds them."""
+    cdef unsigned int number
+    for number in range(1, root.parts + 1):
+        if part_of(root, number) != NULL:
+            return True
+    return False
+
+
+cdef bint is_held_inside(Durable root) except -1:
+    """Whether Python code holds parts of an object that it does not hold itself."""
+    if root.state == _CLEAN:
+        make_ghost(root)
+    return has_parts(root)
+
+
+cdef bint is_in_use(Durable root) except -1:
+    """Whether parts were used since the last sweep, or carry members that cannot be loaded again."""
+    cdef unsigned int number
+    cdef PyObject* part
+    cdef bint used = False
+    for number in range(1, root.parts + 1):
+        part = part_of(root, number)
+        if part != NULL:
+            used |= (<Durable>part).touched or (<Durable>part).volatile & _PINNED
+            (<Durable>part).touched = 0
+    return used
+
+
+cdef int ghost_parts(Durable root) except -1:
+    """Parts are loaded and dropped with their root; those that nothing holds leave the identity map."""
+    cdef unsigned int number
+    cdef PyObject* part
+    for number in range(1, root.parts + 1):
+        part = part_of(root, number)
+        if part != NULL and (<Durable>part).state > _GHOST:
+            (<Durable>part).state = _GHOST
+            clear_fields(<Durable>part)
+    for number in range(1, root.parts + 1):
+        part = part_of(root, number)
+        if part != NULL and Py_REFCNT(<object>part) == 1:
+            del root.owner.objects[root.oid + number]
+    return 0
+
+
 def make_ghost(Durable obj):
     """Drop the loaded state of `obj`; the next access loads it again."""
+    cdef PyObject* root
     if obj.state == _DEAD:
         return
+    if obj.root and obj.owner is not None and obj.state > _GHOST:
+        root = PyDict_GetItemWithError(obj.owner.objects, obj.root)
+        if root != NULL and (<Durable>root).state > _GHOST:
+            make_ghost(<Durable>root)
     obj._perdure_forget_()
     clear_fields(obj)
     if obj.owner is not None:
         obj.owner.cached_bytes -= obj.size
     obj.size = 0
     obj.state = _GHOST
+    if obj.parts and obj.owner is not None:
+        ghost_parts(obj)
 
 
 def kill(Durable obj):
     """Make `obj` unusable: it was deleted, or its creation was rolled back."""
+    cdef unsigned int number
+    cdef PyObject* part
     if obj.state > _GHOST:
         make_ghost(obj)
     obj.state = _DEAD
+    if obj.parts and obj.owner is not None:
+        for number in range(1, obj.parts + 1):
+            part = part_of(obj, number)
+            if part != NULL:
+                (<Durable>part).state = _DEAD
 
 
 def attach(Durable obj, Owner owner, unsigned long long oid):
@@ -612,6 +726,13 @@ def adopt(Durable obj, Owner owner):
             break
     obj.owner = owner
     owner.created.append(obj)
+
+
+def loosen(Durable obj):
+    """Make a loaded write-once object one that is stored nowhere, as it was before its creation here is undone."""
+    obj.oid = obj.root = 0
+    obj.parts = obj.size = 0
+    obj.owner = None
 
 
 def set_owner(Durable obj, Owner owner):
@@ -688,6 +809,26 @@ def is_building(Durable obj):
 def oid_of(Durable obj):
     """The object id, 0 when none was given yet."""
     return obj.oid
+
+
+def is_frozen(Durable obj):
+    """Whether the object is of a write-once class, and complete."""
+    return obj.layout.frozen and not obj.building
+
+
+def is_transient(Durable obj):
+    """Whether the object is of a write-once class, complete, and stored nowhere."""
+    return obj.oid == 0 and obj.layout.frozen and obj.state == _CLEAN
+
+
+def root_of(Durable obj):
+    """The id of the object in whose record this one is embedded, 0 for one that has a record of its own."""
+    return obj.root
+
+
+def parts_of(Durable obj):
+    """How many objects are embedded in this one, as far as it was loaded; they have the ids after its own."""
+    return obj.parts
 
 
 def owner_of(Durable obj):

@@ -11,6 +11,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
 from perdure.kernel.durable cimport Durable, Layout, Owner, get_field, put_field
+from perdure.kernel.embedded cimport is_plain, load_view, view_set
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel.codec import Reference, decode_values, encode_record, list_references
@@ -18,6 +19,10 @@ from perdure.kernel.durable import restore_fields
 from perdure.kernel.keys import encode_uint
 
 cdef enum:
+    _PART = 11           # extension codes, see `embedding`
+    _PART_SET = 12
+    _PART_DICT = 13
+    _PART_LINK = 14
     _GHOST = 0
     _CLEAN = 1
     _DIRTY = 3
@@ -33,16 +38,16 @@ cdef uint64_t WIDE = 1ULL << 63
 cdef class Shape:
     """A class with the names of its fields; `cls` is its Python type here, once an object of it was loaded."""
 
-    cdef readonly uint64_t shape_id
-    cdef readonly object entry
-    cdef readonly tuple names
-    cdef public object cls
-    cdef list positions
-
     def __init__(self, uint64_t shape_id, entry, tuple names):
         self.shape_id = shape_id
         self.entry = entry
         self.names = names
+
+    cdef int take(self, object obj) except -1:
+        """Learn where the fields are in objects of the class of `obj`."""
+        self.positions = [(<Durable?>obj).layout.position(name) for name in self.names]
+        self.cls = type(obj)
+        return 0
 
 
 cdef int read_varint(bytes data, Py_ssize_t* position, uint64_t* result) except -1:
@@ -155,7 +160,13 @@ cdef int restore_from(
             oid += <uint64_t>(<int64_t>(step >> 1) ^ -<int64_t>(step & 1))
             weak |= class_and_weak & 1
             (<list>objects).append(resolve(owner, oid, class_and_weak))
-    cdef list values = decode_values(data, position, objects, extend)
+    cdef _PartReader reader = None
+    if obj.layout.frozen:
+        reader = _PartReader(owner, obj.oid, shapes, extend, weak)
+    cdef list values = decode_values(data, position, objects, extend if reader is None else reader)
+    if reader is not None:
+        obj.parts = reader.count
+        values = [load_view(value) for value in values]
     if shape_id < _FIRST_FREE_ID:
         obj._perdure_restore_(values)
     else:
@@ -174,8 +185,7 @@ cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values,
     cdef Py_ssize_t index
     cdef int position
     if shape.cls is not type(obj):
-        shape.positions = [obj.layout.position(name) for name in shape.names]
-        shape.cls = type(obj)
+        shape.take(obj)
     if len(values) != len(shape.names):
         raise CorruptRecordError(
             f"damaged record of object #{obj.oid}: {len(values)} values for the {len(shape.names)} fields of its shape"
@@ -189,6 +199,77 @@ cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values,
             return 0
         put_field(obj, position, values[index])
     return 0
+
+
+cdef class _PartReader:
+    """Called for the extensions of a root's record: makes parts, leaves other values to `extend`."""
+
+    cdef Owner owner
+    cdef unsigned long long root
+    cdef unsigned int count
+    cdef dict shapes
+    cdef object extend
+    cdef bint weak
+
+    def __init__(self, owner, unsigned long long root, dict shapes, extend, bint weak):
+        self.owner = owner
+        self.root = root
+        self.shapes = shapes
+        self.extend = extend
+        self.weak = weak
+        self.count = 0
+
+    def __call__(self, code, payload):
+        cdef int number = code if code < 64 else 0
+        if number == _PART:
+            return self.make_part(<tuple?>payload)
+        if number == _PART_SET:
+            return view_set([load_view(item) for item in payload])
+        if number == _PART_DICT:
+            return load_view(dict([(load_view(payload[at]), payload[at + 1]) for at in range(0, len(payload), 2)]))
+        if number == _PART_LINK:
+            return self.owner.ghost(self.root + payload[0], self.owner.class_of_shape(payload[1]))
+        return self.extend(code, payload)
+
+    cdef object make_part(self, tuple payload):
+        cdef PyObject* found
+        cdef Shape shape
+        cdef Durable part
+        cdef object cls, value
+        cdef Py_ssize_t index
+        cdef list values
+        if not payload:
+            raise CorruptRecordError("a damaged record: a part without a shape")
+        found = PyDict_GetItemWithError(self.shapes, payload[0])
+        shape = <Shape?>(<object>found if found != NULL else self.owner.shape_of_id(payload[0]))
+        if len(payload) != len(shape.names) + 1:
+            raise CorruptRecordError(
+                f"damaged record of object #{self.root}: {len(payload) - 1} values for the {len(shape.names)} "
+                f"fields of a part"
+            )
+        cls = shape.cls if shape.cls is not None else self.owner.class_of_shape(payload[0])
+        self.count += 1
+        part = <Durable>self.owner.ghost(self.root + self.count, cls)
+        if shape.cls is not type(part):
+            shape.take(part)
+        part.root = self.root
+        part.touched = 1
+        if self.weak or part.layout.count > 63:
+            values = [load_view(value) for value in payload[1:]]
+            if self.weak:
+                self.owner.unwrap_weak(part, shape.names, values)
+            restore_fields(part, shape.names, values)
+        else:
+            for index in range(len(shape.names)):
+                value = payload[index + 1]
+                if not is_plain(value):
+                    value = load_view(value)
+                if shape.positions[index] < 0:
+                    restore_fields(part, (shape.names[index],), [value])
+                else:
+                    put_field(part, shape.positions[index], value)
+        part.state = _CLEAN
+        return part
 
 
 def store_new(Owner owner, list fresh, list ids, dict types, dict records, dict holders, set created, refer):

@@ -10,10 +10,11 @@ from perdure.model import scope
 from perdure.model.base import Memo
 from perdure.model.creation import is_singleton_class, singleton_of
 from perdure.model.identity import find_by_uuid
+from perdure.model.immutable import is_interned
 from perdure.model.memo import MemoBase
-from perdure.session import Connection
+from perdure.session import Connection, content_of
 
-__all__ = ["exists", "fetch", "fetch_from", "find_singleton", "is_memo", "is_singleton"]
+__all__ = ["check_interned", "exists", "fetch", "fetch_from", "find_singleton", "is_memo", "is_singleton"]
 
 
 _T = TypeVar("_T")
@@ -92,6 +93,16 @@ def _find_singleton(connection_at: Any, cls: type, prefix: str | None) -> Any:
     live = scope.named(prefix if prefix is not None else cls._perdure_prefix_)  # type: ignore[attr-defined]
     connection: Connection | None = live if connection_at is None else connection_at(live)
     return None if connection is None else singleton_of(cls, connection)
+
+
+def check_interned(uuid: str, cls: type) -> bool:
+    """Whether the object of a uuid is the one of its interned class that its content is found by."""
+    if not exists(uuid, cls):
+        return False
+    found = fetch(uuid, cls)
+    connection = scope.connection_of(found)
+    with connection.lock:
+        return is_interned(found) and connection.interning.find_content(content_of(found), type(found)) is found
 
 
 def is_memo(value: Any, /) -> bool:

@@ -78,6 +78,8 @@ def delete(obj: Any, /) -> None:
         connection.flush()
         oid = durable.oid_of(obj)
         if oid:
+            if durable.root_of(obj):
+                raise ObjectError(f"Cannot delete {durable.describe(obj)}: it is part of #{durable.root_of(obj)}")
             if _count_holders(obj, connection):
                 raise ObjectError(f"Cannot delete a memo object with references: {durable.describe(obj)}")
             remove_singleton(obj, connection)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from perdure.collections.convert import convert
 from perdure.errors import ObjectError
 from perdure.kernel import durable
-from perdure.model.fields import convert_field
+from perdure.model.fields import convert_field, unsupported
 from perdure.model.identity import uuid
 from perdure.model.restriction import is_restricted
 
@@ -40,6 +41,16 @@ class Memo(durable.Durable):
     """Whether attributes that are read are looked at, because the prefix may be restricted."""
     _perdure_managing_ = False
     """Whether assignments to fields are looked at, because some may be declared."""
+
+    _perdure_immutable_ = False
+    _perdure_interned_ = False
+    _perdure_same_: Any = None
+
+    def _perdure_unsupported_(self, name: str, value: object, reason: object) -> AttributeError:
+        return unsupported(self, name, value, reason)
+
+    def _perdure_item_(self, value: object) -> object:
+        return convert(value)
 
     def _perdure_convert_(self, name: str, value: Any) -> Any:
         return convert_field(self, name, value)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from perdure.errors import ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
+from perdure.model.immutable import stored
 from perdure.model.migrations import check_migrations, migrate
 from perdure.session import Connection, delete_root, get_root, identity_of, set_root
 
@@ -50,6 +51,21 @@ class _Plain:
         return durable.construct(cls, args, kwargs)
 
 
+class _First:
+    """Checks before the first instance that the class is what the current prefix knows under its name."""
+
+    def __init__(self, then: Factory | None) -> None:
+        self.then = then
+
+    def create(self, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        connection = durable.get_ambient()
+        if isinstance(connection, Connection):
+            connection.catalog.find_entry(cls)
+            if cls.__dict__.get("_perdure_factory_") is self:
+                cls._perdure_factory_ = self.then  # type: ignore[attr-defined]
+        return durable.construct(cls, args, kwargs) if self.then is None else self.then.create(cls, args, kwargs)
+
+
 class _Scoped:
     """For classes whose instances live in one named prefix."""
 
@@ -81,14 +97,14 @@ class _Singleton:
             return found
 
 
-def factory_for(cls: type, *, prefix: str | None, singleton: bool) -> Factory | None:
-    """The factory of a memo class; None for one that is just called."""
+def factory_for(cls: type, *, prefix: str | None, singleton: bool) -> Factory:
+    """The factory of a memo class."""
     if singleton:
         check_migrations(cls)
         return _Singleton(prefix)
     if prefix is not None:
         return _Scoped(prefix)
-    return _Plain() if cls.__init__ is object.__init__ else None  # type: ignore[misc]
+    return _First(_Plain() if cls.__init__ is object.__init__ else None)  # type: ignore[misc]
 
 
 def construct_in(connection: Connection, cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -127,11 +143,14 @@ def is_singleton_class(cls: type) -> bool:
 def materialized(obj: Any, /) -> Any:
     """The object in a form that can be used in full: inside of `__init__`, `self` gets its identity.
 
-    Anything else is returned as it is.
+    An immutable object that is stored nowhere yet is stored now; of interned ones that are equal, all give the one
+    that is stored. Anything else is returned as it is.
 
     >>> def __init__(self, project):
     ...     project.tasks.append(perdure.materialized(self))
     """
+    if isinstance(obj, durable.Durable) and durable.is_transient(obj):
+        return stored(obj)
     if isinstance(obj, durable.Durable) and durable.is_building(obj):
         connection = scope.connection_of(obj)
         with connection.lock:

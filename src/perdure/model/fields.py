@@ -14,7 +14,7 @@ from perdure.session import Connection, Weak, builtin_id
 if TYPE_CHECKING:
     from perdure.model.base import Memo
 
-__all__ = ["convert_field"]
+__all__ = ["canonical", "convert_field", "unsupported"]
 
 _LIST = 1
 _nothing: frozenset[str] = frozenset()
@@ -29,7 +29,9 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
     if isinstance(value, durable.Durable):
         if durable.state_of(value) <= durable.GHOST:
             _check_usable(value)
-        if builtin_id(type(value)):
+        if durable.is_transient(value):
+            value = _stored(obj, value)
+        elif builtin_id(type(value)):
             _check_home(obj, name, value)
             _take(obj, value)
     elif isinstance(value, Weak):
@@ -43,19 +45,37 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
     return value
 
 
+def _stored(obj: Memo, value: Any) -> durable.Durable:
+    """The stored object for an interned one, if it is to be here; any other immutable object is stored with `obj`."""
+    home = _home(obj)
+    here = home is not None and home.writable and durable.owner_of(value) in (None, home)
+    return canonical(value, home) if home is not None and here and value._perdure_interned_ else value
+
+
+def canonical(obj: durable.Durable, connection: Connection) -> durable.Durable:
+    """The one object with the content of the interned `obj` in a prefix, stored now when there is none."""
+    with connection.lock:
+        found = connection.interning.find(obj)
+        if found is None:
+            connection.add(obj)
+            return obj
+        return found
+
+
 def _convert_plain(obj: Memo, name: str, value: Any) -> Any:
     if isinstance(value, type):
         _check_scope(obj, name, value)
     try:
         value = convert(value)
     except (TypeError, ObjectError) as error:
-        raise _unsupported(obj, name, value, error) from error
+        raise unsupported(obj, name, value, error) from error
     if isinstance(value, durable.Durable):
         _take(obj, value)
     return value
 
 
-def _unsupported(obj: Memo, name: str, value: object, reason: object) -> AttributeError:
+def unsupported(obj: Memo, name: str, value: object, reason: object) -> AttributeError:
+    """The error of a value that a field cannot keep."""
     kind, cls = type(value), type(obj)
     shown = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     place = f"{cls.__module__}.{cls.__qualname__}.{name}"

@@ -14,7 +14,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from perdure.collections import ByteArray, Dict, List, Set, Tuple
-from perdure.kernel import durable, keys
+from perdure.kernel import durable, embedded, keys
 from perdure.model.base import Memo, field_dict
 from perdure.model.enums import EnumType, EnumValue
 from perdure.model.identity import uuid
@@ -97,7 +97,7 @@ class _Loading:
             return own(value, **self._accepted(own))
         if isinstance(value, Memo):
             return self.fields(value, left_out)
-        if isinstance(value, dict | Dict):
+        if isinstance(value, dict | Dict | embedded.EmbeddedDict):
             return {self.load(key): self.load(item) for key, item in value.items()}
         for kinds, make in _SEQUENCES:
             if isinstance(value, kinds):

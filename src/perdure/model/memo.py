@@ -11,6 +11,7 @@ from perdure.kernel import durable
 from perdure.model.base import Memo, field_dict
 from perdure.model.creation import factory_for
 from perdure.model.dataclass_forms import frozen_init, is_frozen, without_slots
+from perdure.model.immutable import check_flags, members_of
 from perdure.session import register_class
 
 __all__ = ["MemoBase", "is_memo_class", "memo", "memo_classes", "watch_classes"]
@@ -65,6 +66,8 @@ def memo(
     no_default_tags: bool = False,
     id: str | None = None,
     access_control: bool = False,
+    immutable: bool = False,
+    intern: bool = False,
 ) -> Callable[[_T], _T]: ...
 
 
@@ -77,6 +80,8 @@ def memo(
     no_default_tags: bool = False,
     id: str | None = None,
     access_control: bool = False,
+    immutable: bool = False,
+    intern: bool = False,
 ) -> Any:
     """Make a class durable: its instances are kept in a prefix, with whatever attributes they are given.
 
@@ -84,6 +89,10 @@ def memo(
     instead of the current prefix. `no_default_tags`: instances are not found by their class until they have a tag.
     `id`: the identity under which the class is stored; by default its module and name, so give one to a class that
     may be moved. `access_control`: recorded with the class.
+
+    `immutable`: objects are written once: fields are set in `__init__` only, other immutable objects in them are
+    stored in their record. `intern`: immutable objects with equal content are one stored object. Both are part of what
+    is stored of a class and cannot be changed later.
 
     Dataclasses may be frozen or have slots. Raises `TypeError` for what cannot be made durable: builtin classes, other
     classes with slots.
@@ -97,6 +106,7 @@ def memo(
         if value is not None and not isinstance(value, str):
             raise TypeError(f"memo: {label} must be a str, not {type(value).__name__}")
     flags = {"singleton": singleton, "no_default_tags": no_default_tags, "access_control": access_control}
+    flags |= {"immutable": immutable, "intern": intern}
 
     def decorate(target: type) -> type:
         return _make(target, prefix, id, {name: True for name, value in flags.items() if value})
@@ -113,6 +123,7 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
     if isinstance(target, type):
         target = without_slots(target)
     _check(target)
+    check_flags(target, flags)
     bases = (target,) if issubclass(target, Memo) else (target, Memo if _has_dict(target) else _Fielded)
     members: dict[str, Any] = {
         "__module__": target.__module__,
@@ -122,6 +133,7 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
         "_perdure_flags_": {**flags, **({"prefix": prefix} if prefix is not None else {})},
         "_perdure_typed_": not flags.get("no_default_tags", False),
         "_perdure_prefix_": prefix,
+        **members_of(target, flags, identity or f"{target.__module__}:{target.__qualname__}"),
     }
     if "__firstlineno__" in target.__dict__:
         members["__firstlineno__"] = target.__dict__["__firstlineno__"]

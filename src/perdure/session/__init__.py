@@ -7,6 +7,7 @@ from perdure.session.connection import Connection, Savepoint
 from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
 from perdure.session.guard import Guarded, is_guarded
+from perdure.session.interning import content_of
 from perdure.session.lifetime import observe_drops
 from perdure.session.overlay import by_chunk
 from perdure.session.roots import delete_root, get_root, root_names, set_root
@@ -29,6 +30,7 @@ __all__ = [
     "builtin_id",
     "by_chunk",
     "class_tag",
+    "content_of",
     "delete_root",
     "find_extension",
     "get_root",

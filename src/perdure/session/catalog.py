@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from perdure.errors import CorruptRecordError
+from perdure.errors import CorruptRecordError, ObjectError
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id
 from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
@@ -52,6 +52,11 @@ class ClassEntry:
         """Whether instances carry their class as a tag from birth."""
         return bool(self.flags.get("typed", False))
 
+    @property
+    def immutable(self) -> bool:
+        """Whether instances are written once, with their parts in their records."""
+        return bool(self.flags.get("immutable", False))
+
     def encode(self) -> bytes:
         """The stored form."""
         return codec.encode_value((self.identity, self.module, self.qualname, self.flags, self.bases))
@@ -67,6 +72,8 @@ class Catalog:
         self._by_identity: dict[str, ClassEntry] = {}
         self._by_type: dict[type, ClassEntry] = {}
         self.shapes: dict[int, Shape] = {}
+        self.has_immutable = False
+        """Whether any class of this database is immutable: only then objects may be embedded in others."""
         self._pending: dict[bytes, bytes] = {}
         self._free: dict[str, list[int]] = {"class": [], "shape": []}
         self._families: dict[int, frozenset[int]] = {}
@@ -138,8 +145,13 @@ class Catalog:
 
     def _resolve(self, entry: ClassEntry) -> type[durable.Durable]:
         if entry.cls is None:
-            entry.cls = resolve_class(entry.identity, entry.module, entry.qualname)
-            self._by_type[entry.cls] = entry
+            cls = resolve_class(entry.identity, entry.module, entry.qualname)
+            if issubclass(cls, StandIn):
+                cls._perdure_immutable_ = entry.immutable
+            else:
+                _check_flags(entry, cls)
+            entry.cls = cls
+            self._by_type[cls] = entry
         return entry.cls
 
     def entries(self) -> Iterable[ClassEntry]:
@@ -177,6 +189,7 @@ class Catalog:
             entry = self._by_identity.get(identity_of(cls))
             if entry is None or not issubclass(cls, durable.Durable):
                 return None
+            _check_flags(entry, cls)
             entry.cls = cls
             entry.by_mask.clear()
             for shape in entry.by_names.values():
@@ -268,6 +281,7 @@ class Catalog:
     def _add_class(self, entry: ClassEntry) -> None:
         self._classes[entry.class_id] = entry
         self._by_identity.setdefault(entry.identity, entry)
+        self.has_immutable |= entry.immutable
 
     def _add_shape(self, shape: Shape) -> None:
         self.shapes[shape.shape_id] = shape
@@ -291,3 +305,15 @@ def _durable_bases(cls: type[durable.Durable]) -> list[type[durable.Durable]]:
             continue
         found.append(base)
     return found
+
+
+def _check_flags(entry: ClassEntry, cls: type) -> None:
+    """Raise when `cls` says of its objects' layout what is not true of those stored."""
+    declared = getattr(cls, "_perdure_flags_", {})
+    for flag in ("immutable", "intern"):
+        stored, wanted = bool(entry.flags.get(flag)), bool(declared.get(flag))
+        if stored != wanted:
+            raise ObjectError(
+                f"the {flag} flag of {entry.identity} is {stored} in this database and {wanted} in the class; "
+                f"declare it as it was, or store the new class under another id"
+            )

@@ -61,6 +61,7 @@ class StandIn(durable.Durable):
     """
 
     _perdure_missing_ = ("", "")
+    _perdure_immutable_ = False
 
     def __setattr__(self, name: str, value: object) -> None:
         raise self._perdure_error_()

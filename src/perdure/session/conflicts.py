@@ -29,6 +29,8 @@ def describe_key(connection: Connection, space: int, key: bytes) -> str:
     if what is None:
         if space == spaces.CATALOG and key[:1] == ROOT:
             return f"{keys.decode(key[1:])[0]!r} of {connection.database.name}"
+        if space == spaces.INTERNED:
+            return f"the object of an interned value of {connection.database.name}"
         return f"the {spaces.SPACES[space]!r} key 0x{key.hex()} of {connection.database.name}"
     oid = keys.decode_uint(key)[0]
     known = connection.objects.get(oid) or connection.overlay.dropped.get(oid)

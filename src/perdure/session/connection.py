@@ -9,7 +9,7 @@ from perdure.kernel import changes, durable, keys, records
 from perdure.session.builtin import builtin_class
 from perdure.session.catalog import DECISION
 from perdure.session.conflicts import describe_key, explained
-from perdure.session.flushing import Flushing
+from perdure.session.embedding import Embedding
 from perdure.session.lifetime import Lifetime
 from perdure.session.overlay import Overlay
 from perdure.session.roots import ROOT
@@ -50,7 +50,7 @@ class Savepoint:
             self._connection._drop_overlays(self._depth)
 
 
-class Connection(Flushing):
+class Connection(Embedding):
     """Objects of one database as of one state, with the changes made to them.
 
     Made by `Database.connect`. `collects` says whether commits drop objects that nothing holds.
@@ -112,11 +112,15 @@ class Connection(Flushing):
             self.overlay = self.overlays[-1]
 
     def _undo(self, overlay: Overlay) -> None:
-        for oid in overlay.created:
-            obj = self.objects.get(oid)
-            if obj is not None:
+        created = [obj for oid in overlay.created if (obj := self.objects.get(oid)) is not None]
+        for obj in created:
+            self.forget(durable.oid_of(obj))
+        for obj in created:
+            if durable.is_frozen(obj) and durable.state_of(obj) == durable.CLEAN:
+                durable.loosen(obj)  # it is complete and was stored whole: now it is stored nowhere again
+            else:
                 durable.kill(obj)
-                self.forget(oid)
+        self.interning.forget()
         for oid in overlay.touched - overlay.created:
             obj = self.objects.get(oid)
             if obj is not None:
@@ -189,8 +193,11 @@ class Connection(Flushing):
         created = self.overlay.created
         holders = self.overlay.holders.items()
         held = changes.encode_ids([oid for oid, change in holders if change > 0 and oid not in created])
-        held += [key for key, row in self.overlay.puts.get(_TAGS, {}).items() if row is not None]
-        return {_RECORDS: held} if held else {}
+        tagged = [key for key, row in self.overlay.puts.get(_TAGS, {}).items() if row is not None]
+        if self.catalog.has_immutable:
+            oids = {keys.decode_uint(key)[0] for key in held + tagged}
+            held, tagged = changes.encode_ids(sorted(self.roots(oids - created) - created)), []
+        return {_RECORDS: held + tagged} if held or tagged else {}
 
     def finish_batch(self, committed: Committed, taken: dict[bytes, bytes]) -> None:
         """The batch is in: go to its state."""
@@ -246,6 +253,7 @@ class Connection(Flushing):
         before = self.view.state
         self.generation += 1
         if own is None or own != before + 1:
+            self.interning.forget()
             self._invalidate(before, state if own is None else own - 1)
         previous, self.view = self.view, self.database.storage.later_view(self.view, state)
         previous.release()

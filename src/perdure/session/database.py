@@ -155,6 +155,19 @@ class Database:
                 self._next_oid, self._last_oid = block[0], block[-1]
                 self._block = min(self._block * 2, _LARGEST_BLOCK)
 
+    def new_run(self, count: int) -> int:
+        """The first of `count` new object ids that follow each other."""
+        with self._lock:
+            if self._last_oid - self._next_oid + 1 < count:
+                block = self.storage.reserve("oid", max(self._block, count))
+                if block[0] != self._last_oid + 1 or not self._last_oid:
+                    self._next_oid = block[0]
+                self._last_oid = block[-1]
+                self._block = min(self._block * 2, _LARGEST_BLOCK)
+            first = self._next_oid
+            self._next_oid += count
+            return first
+
     def new_oid(self) -> int:
         """One new object id."""
         return self.new_oids(1)[0]

@@ -18,7 +18,7 @@ from perdure.storage import spaces
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["Flushing"]
+__all__ = ["Flushing", "is_typed"]
 
 _RECORDS = spaces.RECORDS.id
 
@@ -111,7 +111,7 @@ class Flushing(Objects):
         for reference in references:
             if not reference.weak:
                 self.lifetime.hold(reference.oid)
-        typed = self._learn_type(type(obj))
+        typed = self.learn_type(type(obj))
         if typed is not None and not durable.is_building(obj):
             typed.append(oid)
         durable.stored(obj, _size(obj, data), bool(references))
@@ -119,15 +119,15 @@ class Flushing(Objects):
     def constructed(self, obj: durable.Durable) -> None:
         """Give an object its type tag: its `__init__` has succeeded, and it was stored before that."""
         with self.lock:
-            if durable.state_of(obj) in (durable.CLEAN, durable.DIRTY) and _is_typed(type(obj)):
+            if durable.state_of(obj) in (durable.CLEAN, durable.DIRTY) and is_typed(type(obj)):
                 self.tagging.instance(self.catalog.class_id(type(obj)), durable.oid_of(obj))
                 durable.mark_dirty(obj)
 
-    def _learn_type(self, cls: type[durable.Durable]) -> list[int] | None:
+    def learn_type(self, cls: type[durable.Durable]) -> list[int] | None:
         """Let the compiled loops store further objects of a class; its list of typed instances, if it is typed."""
         if builtin_id(cls):
             return None
-        typed = self.tagging.instances_of(self.catalog.class_id(cls)) if _is_typed(cls) else None
+        typed = self.tagging.instances_of(self.catalog.class_id(cls)) if is_typed(cls) else None
         self._types[cls] = (self.catalog.entry_for(cls).by_mask, typed)
         return typed
 
@@ -145,7 +145,7 @@ class Flushing(Objects):
         self.overlay.put(_RECORDS, key, data)
         self.lifetime.exchange_references(before, references)
         self.overlay.touched.add(oid)
-        self._learn_type(type(obj))
+        self.learn_type(type(obj))
         durable.stored(obj, _size(obj, data), bool(references))
 
     def _encode(self, obj: durable.Durable, state: int) -> tuple[bytes, list[codec.Reference]]:
@@ -167,10 +167,11 @@ class Flushing(Objects):
             shape_id = self.catalog.shape_of(obj).shape_id
             values = list(durable.fields(obj).values()) if durable.is_wide(obj) else durable.field_values(obj)
             if obj._perdure_weak_:
-                self._wrap_weak(obj, values)
+                self.wrap_weak(obj, values)
         return codec.encode_record(shape_id, values, self.refer)
 
-    def _wrap_weak(self, obj: durable.Durable, values: list[object]) -> None:
+    def wrap_weak(self, obj: durable.Durable, values: list[object]) -> None:
+        """Put weak references in place of the targets of weak fields."""
         weak = obj._perdure_weak_
         self.note_weak(obj)
         for index, (name, value) in enumerate(durable.fields(obj).items()):
@@ -184,5 +185,6 @@ def _size(obj: durable.Durable, data: bytes) -> int:
     return records.OBJECT_BYTES + 3 * len(data) + cast(int, extra)
 
 
-def _is_typed(cls: type) -> bool:
+def is_typed(cls: type) -> bool:
+    """Whether objects of a class carry it as a tag from birth."""
     return bool(getattr(cls, "_perdure_typed_", False))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
+from perdure.session.parts import parts_in
 from perdure.session.tagging import holds
 from perdure.storage import merge, spaces
 
@@ -90,11 +91,12 @@ class Lifetime:
 
     def holders(self, oid: int) -> int:
         """How many references and regular tags hold the object, pending changes included."""
-        return self.references(oid) + self._connection.tagging.regular_tags(oid)
+        connection = self._connection
+        return self.references(oid) + connection.tagging.regular_tags(oid) + connection.held_parts(oid)
 
     def references(self, oid: int) -> int:
         """How many references hold the object, pending changes included."""
-        return self.stored_references(oid) + self._pending(oid) + 1
+        return self.stored_references(oid) + self.pending(oid) + 1
 
     def stored_references(self, oid: int) -> int:
         """The counter as committed."""
@@ -103,11 +105,17 @@ class Lifetime:
             stored = 0 if self._connection.is_newborn(oid) else self._read_stored([oid])[oid]
         return stored
 
+    @staticmethod
+    def counted(value: bytes) -> int:
+        """The counter that is stored as these bytes."""
+        return merge.counter_value(value)
+
     def _read_stored(self, oids: list[int]) -> dict[int, int]:
         found = self._connection.view.get_many(_REFCOUNTS, [keys.encode_uint(oid) for oid in oids])
         return {oid: merge.counter_value(value) if value else 0 for oid, value in zip(oids, found, strict=True)}
 
-    def _pending(self, oid: int) -> int:
+    def pending(self, oid: int) -> int:
+        """The change of the counter that waits for a commit."""
         total = 0
         for overlay in self._connection.overlays:
             total += overlay.holders.get(oid, 0)
@@ -115,20 +123,26 @@ class Lifetime:
 
     def orphans(self) -> list[int]:
         """Objects that lost their last holder: gone with the next commit, or when Python code lets go of them."""
-        oids = sorted(self._lost | self._orphans)
+        connection = self._connection
+        oids = sorted(connection.roots(self._lost | self._orphans))
         stored = self._read_stored(oids) if oids else {}
-        tagging = self._connection.tagging
-        return [oid for oid in oids if stored[oid] + self._pending(oid) < 0 and not tagging.regular_tags(oid)]
+        tagging = connection.tagging
+        found = [oid for oid in oids if stored[oid] + self.pending(oid) < 0 and not tagging.regular_tags(oid)]
+        if connection.catalog.has_immutable:
+            free = [oid for oid in found if not connection.held_parts(oid)]
+            found = [one for oid in free for one in range(oid, oid + connection.part_count(oid) + 1)]
+        return found
 
     def collect(self, *, everything: bool = False) -> None:
         """Drop unheld objects, cascading. With `everything`, Python references do not keep them either."""
+        connection = self._connection
         self._weak = self._connection.weak_targets()
         waiting = self._candidates(everything)
         orphans = self._orphans | self._lost
         try:
             while waiting:
                 self._lost = set()
-                oids = sorted(waiting)
+                oids = sorted(connection.roots(waiting))
                 newborn = [oid for oid in oids if self._connection.is_newborn(oid)]
                 self._stored.update(dict.fromkeys(newborn, 0))
                 self._stored.update(self._read_stored([oid for oid in oids if oid not in self._stored]))
@@ -154,7 +168,7 @@ class Lifetime:
     def _is_lonely(self, oid: int) -> bool:
         """Whether a new object plainly has no reference and no regular tag."""
         row = self._connection.read_pending(_TAGS, keys.encode_uint(oid))
-        return self._pending(oid) == -1 and holds(row) is False
+        return self.pending(oid) == -1 and holds(row) is False
 
     def _is_garbage(self, oid: int, everything: bool) -> bool:
         if self.holders(oid) > 0:
@@ -179,6 +193,8 @@ class Lifetime:
             if data is None:
                 continue
             shape_id = records.shape_id_of(data)
+            if connection.catalog.has_immutable and connection.is_immutable(shape_id):
+                dropped += self._drop_parts(oid, shape_id, data)
             self.release_references(data)
             if shape_id < FIRST_FREE_ID:
                 connection.class_of(shape_id)._perdure_dropped_(connection, oid)  # type: ignore[attr-defined]
@@ -190,6 +206,17 @@ class Lifetime:
         connection.tagging.dropped(dropped)
         for observer in _observers:
             observer(connection, dropped)
+
+    def _drop_parts(self, oid: int, shape_id: int, data: bytes) -> list[tuple[int, int]]:
+        """Forget the parts of an object, and what is interned of it; the ids and shape ids of the parts."""
+        shape = self._connection.catalog.shape
+        parts = list(enumerate(parts_in(data), oid + 1))
+        interned = [one for one, its_shape in [(oid, shape_id), *parts] if shape(its_shape).entry.flags.get("intern")]
+        if interned:
+            self._connection.interning.dropping(interned)
+        for part, _ in parts:
+            self._forget(part)
+        return parts
 
     def _forget(self, oid: int) -> None:
         connection = self._connection

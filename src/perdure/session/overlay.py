@@ -115,14 +115,23 @@ class Overlay:
 
     def keys_between(self, space: int, low: bytes, high: bytes | None) -> list[bytes]:
         """Keys written in the half-open range, in order."""
-        content = self.puts.get(space)
-        if not content:
+        if not self.puts.get(space):
             return []
-        ordered = self._sorted.get(space)
-        if ordered is None:
-            ordered = self._sorted[space] = sorted(content)
+        ordered = self._ordered(space)
         end = len(ordered) if high is None else bisect_left(ordered, high)
         return ordered[bisect_left(ordered, low) : end]
+
+    def last_below(self, space: int, bound: bytes) -> bytes:
+        """The last key written that is less than `bound`; empty when there is none."""
+        ordered = self._ordered(space)
+        index = bisect_left(ordered, bound)
+        return ordered[index - 1] if index else b""
+
+    def _ordered(self, space: int) -> list[bytes]:
+        ordered = self._sorted.get(space)
+        if ordered is None:
+            ordered = self._sorted[space] = sorted(self.puts.get(space, ()))
+        return ordered
 
     def merge_into(self, below: Overlay) -> None:
         """Move everything to the overlay below: the block that owned this one succeeded."""

@@ -74,6 +74,8 @@ def _mark(connection: Connection, starts: list[int]) -> BitMap64:
             for oid, data in zip(part, found, strict=True):
                 if data is not None:
                     waiting.extend(_held(connection, oid, data))
+                elif (root := connection.locate(oid)) is not None:
+                    waiting.append(root)
     return live
 
 

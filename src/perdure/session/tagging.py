@@ -121,7 +121,7 @@ class Tagging:
 
     def has_changes(self) -> bool:
         """Whether a flush has tag changes to work in."""
-        return bool(self._changes)
+        return bool(self._changes) or any(self._instances.values())
 
     def discard(self) -> None:
         """Forget changes that no flush has seen."""
@@ -284,6 +284,11 @@ class Tagging:
     def regular_tags(self, oid: int) -> int:
         """How many tags hold the object."""
         return sum(not passive for passive in self.row(oid).values())
+
+    @staticmethod
+    def regular_in(row: bytes) -> int:
+        """How many of the tags of a stored row hold their object."""
+        return sum(not passive for passive in decode_row(row).values())
 
     def row(self, oid: int) -> Row:
         """The tags of an object, flushed changes included."""

@@ -12,6 +12,7 @@ from perdure.errors import PerdureError
 from perdure.kernel import codec, keys
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class
 from perdure.session.overlay import TAG_LIMIT, posting_prefix
+from perdure.session.parts import sizes_in
 from perdure.session.roots import ROOT
 from perdure.session.tagging import class_tag, decode_row, has_mark, passive_mark
 from perdure.storage import Problem, merge, spaces
@@ -26,6 +27,7 @@ _RECORDS = spaces.RECORDS
 _REFCOUNTS = spaces.REFCOUNTS
 _TAGS = spaces.OBJECT_TAGS
 _POSTINGS = spaces.POSTINGS
+_INTERNED = spaces.INTERNED
 
 
 def verify(database: Database) -> Iterator[Problem]:
@@ -55,6 +57,7 @@ class _Check:
         """Object id → class id."""
         self._holders: Counter[int] = Counter()
         self._tagged: dict[bytes, set[int]] = {}
+        self._interned: set[int] = set()
 
     def run(self) -> Iterator[Problem]:
         yield from self._records()
@@ -62,6 +65,7 @@ class _Check:
         yield from self._tags()
         yield from self._counts()
         yield from self._postings()
+        yield from self._interning()
 
     def _records(self) -> Iterator[Problem]:
         for key, data in self._connection.scan(_RECORDS):
@@ -83,12 +87,31 @@ class _Check:
             if held is not None:
                 self._holders.update(held(self._connection, oid))
             return
+        self._shaped(oid, shape_id, len(values))
+        if self._connection.is_immutable(shape_id):
+            for part, (its_shape, size) in enumerate(sizes_in(data), oid + 1):
+                self._shaped(part, its_shape, size)
+                self._holders[part] += 1
+
+    def _shaped(self, oid: int, shape_id: int, size: int) -> None:
         shape = self._connection.catalog.shape(shape_id)
-        if len(values) != len(shape.names):
-            raise PerdureError(f"{len(values)} values for the {len(shape.names)} fields of shape {shape_id}")
-        self._classes[oid] = shape.entry.class_id
-        if shape.entry.typed:
-            self._tagged.setdefault(class_tag(shape.entry.class_id), set()).add(oid)
+        if size != len(shape.names):
+            raise PerdureError(f"{size} values for the {len(shape.names)} fields of shape {shape_id}")
+        entry = shape.entry
+        self._classes[oid] = entry.class_id
+        if entry.typed:
+            self._tagged.setdefault(class_tag(entry.class_id), set()).add(oid)
+        if entry.flags.get("intern"):
+            self._interned.add(oid)
+
+    def _interning(self) -> Iterator[Problem]:
+        found = Counter[int]()
+        for _key, value in self._connection.scan(_INTERNED):
+            found[keys.decode_uint(value)[0]] += 1
+        for oid in found.keys() | self._interned:
+            if found[oid] != (oid in self._interned):
+                text = f"object #{oid} is interned {found[oid]} times, not {int(oid in self._interned)}"
+                yield Problem(_INTERNED, keys.encode_uint(oid), text)
 
     def _roots(self) -> None:
         for _, value in self._connection.scan(spaces.CATALOG, ROOT, b"s"):

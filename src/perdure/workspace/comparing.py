@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perdure.collections import ByteArray, Dict, List, Set, Tuple
-from perdure.kernel import durable, keys
+from perdure.kernel import durable, embedded, keys
 from perdure.model import Memo, scope, uuid
 from perdure.model.base import field_dict
 from perdure.query import find_in
@@ -33,6 +33,9 @@ def _has(obj: Memo, tag: object) -> bool:
     return obj in find_in(scope.connection_of(obj), tag)
 
 
+_DEEP = (durable.Durable, tuple, embedded.EmbeddedDict, embedded.EmbeddedSet)
+
+
 class _Comparison:
     """One comparison; pairs met again on the way down count as equal."""
 
@@ -47,7 +50,7 @@ class _Comparison:
             other = other.target
         if one is other:
             return True
-        if type(one) is not type(other) or not isinstance(one, durable.Durable | tuple):
+        if type(one) is not type(other) or not isinstance(one, _DEEP):
             return bool(one == other)
         pair = (id(one), id(other))
         if pair in self._met:
@@ -60,11 +63,22 @@ class _Comparison:
             return self._equal_dicts(field_dict(one), field_dict(other))
         if isinstance(one, tuple | List | Tuple | ByteArray):
             return len(one) == len(other) and all(map(self.equal, one, other))
-        if isinstance(one, Dict):
+        if isinstance(one, Dict | embedded.EmbeddedDict):
             return self._equal_dicts(_by_key(one.items()), _by_key(other.items()))
+        if isinstance(one, embedded.EmbeddedSet):
+            return self._equal_members(list(one), list(other))
         if isinstance(one, Set):
             return {_key(item) for item in one} == {_key(item) for item in other}
         return bool(one == other)
+
+    def _equal_members(self, one: list[Any], other: list[Any]) -> bool:
+        """Whether each member of a set has its equal in the other."""
+        for member in one:
+            found = next((index for index, value in enumerate(other) if self.equal(member, value)), None)
+            if found is None:
+                return False
+            del other[found]
+        return not other
 
     def _equal_dicts(self, one: dict[Any, Any], other: dict[Any, Any]) -> bool:
         return one.keys() == other.keys() and all(self.equal(value, other[key]) for key, value in one.items())

@@ -121,8 +121,9 @@ class JarSession(Session):
 
     # -- storing -------------------------------------------------------------------------------------------
 
-    def _learn_type(self, cls: type[durable.Durable]) -> list[int] | None:
-        typed = super()._learn_type(cls)
+    def learn_type(self, cls: type[durable.Durable]) -> list[int] | None:
+        """Leave classes with a `__getstate__` of their own to the full path."""
+        typed = super().learn_type(cls)
         if cls in stateful_classes:
             self._types.pop(cls, None)  # each instance goes through `_encode_values`
         return typed

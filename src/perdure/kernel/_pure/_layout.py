@@ -18,6 +18,7 @@ class Layout:
         self.names: list[str] = []
         self._positions: dict[str, int] = {}
         self._descriptors: set[str] = set()
+        self.frozen = bool(getattr(cls, "_perdure_immutable_", False))
 
     def position(self, name: str) -> int:
         """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from perdure.errors import ClosedObjectError, ObjectError
+from perdure.errors import ClosedObjectError, ImmutableError, ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel._pure._layout import (
     SLOTS,
@@ -47,7 +47,10 @@ def _needs_no_state(name: str) -> bool:
 class _Struct:
     """What the compiled twin keeps in its C struct; the field dict stays free of it."""
 
-    __slots__ = ("building", "layout", "mask", "oid", "owner", "referring", "size", "state", "touched", "volatile")
+    __slots__ = (
+        "building", "layout", "mask", "oid", "owner", "parts", "referring", "root", "size", "state", "touched",
+        "volatile",
+    )  # fmt: skip
 
     def __init__(self, cls: type) -> None:
         self.state = NEW
@@ -57,6 +60,8 @@ class _Struct:
         self.building = False
         self.size = 0
         self.oid = 0
+        self.root = 0
+        self.parts = 0
         self.mask = 0
         self.owner: Owner | None = None
         self.layout = layout_for(cls)
@@ -94,7 +99,10 @@ class Durable:
             struct.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
             _set(self, name, value)
             return
+        frozen = struct.layout.frozen
         if _needs_no_state(name):
+            if frozen and name.startswith("__"):
+                _refuse_change(self)
             _set(self, name, value)
             return
         index = struct.layout.position(name)
@@ -102,7 +110,7 @@ class Durable:
             load(self)
             _set(self, name, value)
             return
-        if type(value) not in _PLAIN:
+        if type(value) not in _PLAIN and not frozen:
             load(self)
             value = self._perdure_convert_(name, value)
         mark_dirty(self)
@@ -186,6 +194,9 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
     except BaseException:
         _abandon(instance)
         raise
+    if struct.layout.frozen:
+        _complete(instance)
+        return instance
     struct.building = False
     if struct.owner is None:
         struct.owner = _ambient
@@ -206,6 +217,35 @@ def construct(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any], owner: O
     else:
         struct.owner.constructed(instance)
     return instance
+
+
+_freezer: Callable[[Any], None] | None = None
+
+
+def set_freezer(function: Callable[[Any], None]) -> None:
+    """Make `function(obj)` the one that converts the fields of a write-once object when it is complete."""
+    global _freezer
+    _freezer = function
+
+
+def _complete(obj: Any) -> None:
+    struct = obj._perdure_struct_
+    owner = struct.owner or _ambient
+    assert _freezer is not None
+    try:
+        if owner is not None and not owner.writable:
+            owner.refuse_create(type(obj))
+        _freezer(obj)
+    except BaseException:
+        _abandon(obj)
+        raise
+    struct.building, struct.state = False, CLEAN
+    if struct.oid and owner is not None:
+        owner.constructed(obj)
+
+
+def _refuse_change(obj: Durable) -> None:
+    raise ImmutableError(f"{describe(obj)} is immutable: its fields are set in __init__ only")
 
 
 def _is_free(obj: Durable) -> bool:
@@ -304,16 +344,18 @@ class Owner:
 
     def sweep(self, target: int) -> None:
         """Free least recently used objects until at most `target` bytes are cached."""
-        candidates = list(self.objects.values())
+        candidates = [found for found in self.objects.values() if not found._perdure_struct_.root]
         candidates.reverse()
         while candidates and self.cached_bytes > target:
             obj = candidates.pop()
             struct = obj._perdure_struct_
             if struct.state not in (GHOST, CLEAN):
                 continue
-            if struct.touched:
+            if struct.touched or _are_in_use(obj):
                 struct.touched = 0
-            elif sys.getrefcount(obj) <= _MAP_ONLY + 1:
+            elif struct.parts and struct.state == CLEAN:
+                make_ghost(obj)
+            elif not any(True for _ in _loaded_parts(obj)) and sys.getrefcount(obj) <= _MAP_ONLY + 1:
                 self.cached_bytes -= struct.size
                 del self.objects[struct.oid]
             elif struct.state == CLEAN and not struct.volatile & _PINNED:
@@ -321,7 +363,7 @@ class Owner:
 
     def is_held(self, oid: int) -> bool:
         """Whether anything but the identity map holds a Python reference to the object of `oid`."""
-        return oid in self.objects and sys.getrefcount(self.objects[oid]) > _MAP_ONLY
+        return self.held_more(oid, 0)
 
     def unheld(self, oids: Iterable[int]) -> list[int]:
         """Those of `oids` whose objects nothing but the identity map holds, or that are not loaded."""
@@ -329,7 +371,9 @@ class Owner:
 
     def held_more(self, oid: int, count: int) -> bool:
         """Whether more than `count` references to the object exist besides that of the identity map."""
-        return oid in self.objects and sys.getrefcount(self.objects[oid]) > _MAP_ONLY + count
+        if oid not in self.objects:
+            return False
+        return sys.getrefcount(self.objects[oid]) > _MAP_ONLY + count or _is_held_inside(self.objects[oid])
 
     def forget(self, oid: int) -> None:
         """Remove the object from the identity map, if it is there."""
@@ -337,6 +381,8 @@ class Owner:
         if obj is not None:
             self.cached_bytes -= obj._perdure_struct_.size
             obj._perdure_struct_.size = 0
+            for number in range(1, obj._perdure_struct_.parts + 1):
+                self.objects.pop(oid + number, None)
 
     def take_created(self) -> list[Durable]:
         """The new objects to be written, oldest first; those that nothing else holds are discarded."""
@@ -356,13 +402,59 @@ def make_ghost(obj: Durable) -> None:
     struct = obj._perdure_struct_
     if struct.state == DEAD:
         return
+    if struct.root and struct.owner is not None and struct.state > GHOST:
+        root = struct.owner.objects.get(struct.root)
+        if root is not None and root._perdure_struct_.state > GHOST:
+            make_ghost(root)
     obj._perdure_forget_()
-    _raw_fields(obj).clear()
-    struct.mask = struct.volatile = 0
+    _clear(obj)
     if struct.owner is not None:
         struct.owner.cached_bytes -= struct.size
     struct.size = 0
     struct.state = GHOST
+    _ghost_parts(obj)
+
+
+def _clear(obj: Durable) -> None:
+    _raw_fields(obj).clear()
+    obj._perdure_struct_.mask = obj._perdure_struct_.volatile = 0
+
+
+def _loaded_parts(root: Durable) -> Iterable[Durable]:
+    """The parts in the identity map: those of a ghost are there because something holds them."""
+    struct = root._perdure_struct_
+    if struct.owner is not None:
+        objects = struct.owner.objects
+        yield from [objects[oid] for oid in range(struct.oid + 1, struct.oid + struct.parts + 1) if oid in objects]
+
+
+def _is_held_inside(root: Durable) -> bool:
+    if root._perdure_struct_.parts and root._perdure_struct_.state == CLEAN:
+        make_ghost(root)
+    return any(True for _ in _loaded_parts(root))
+
+
+def _are_in_use(root: Durable) -> bool:
+    used = False
+    for part in _loaded_parts(root):
+        struct = part._perdure_struct_
+        used = used or bool(struct.touched or struct.volatile & _PINNED)
+        struct.touched = 0
+    return used
+
+
+def _ghost_parts(root: Durable) -> None:
+    struct = root._perdure_struct_
+    for part in _loaded_parts(root):
+        if part._perdure_struct_.state > GHOST:
+            part._perdure_struct_.state = GHOST
+            _clear(part)
+    part = root
+    if struct.owner is not None:
+        objects = struct.owner.objects
+        for oid in range(struct.oid + 1, struct.oid + struct.parts + 1):
+            if oid in objects and sys.getrefcount(objects[oid]) <= _MAP_ONLY:
+                del objects[oid]
 
 
 def _raw_fields(obj: Durable) -> dict[str, Any]:
@@ -380,6 +472,8 @@ def kill(obj: Durable) -> None:
     if obj._perdure_struct_.state > GHOST:
         make_ghost(obj)
     obj._perdure_struct_.state = DEAD
+    for part in _loaded_parts(obj):
+        part._perdure_struct_.state = DEAD
 
 
 def attach(obj: Durable, owner: Owner, oid: int) -> None:
@@ -396,6 +490,13 @@ def adopt(obj: Durable, owner: Owner) -> None:
             break
     obj._perdure_struct_.owner = owner
     owner.created.append(obj)
+
+
+def loosen(obj: Durable) -> None:
+    """Make a loaded write-once object one that is stored nowhere, as it was before its creation here is undone."""
+    struct = obj._perdure_struct_
+    struct.oid = struct.root = struct.parts = struct.size = 0
+    struct.owner = None
 
 
 def set_owner(obj: Durable, owner: Owner | None) -> None:
@@ -457,6 +558,8 @@ def mark_dirty(obj: Durable) -> None:
     if struct.owner is None and struct.state == GHOST:
         raise ClosedObjectError(describe(obj) + " is no longer accessible: its database was closed")
     load(obj)
+    if struct.layout.frozen and not struct.building:
+        _refuse_change(obj)
     owner = struct.owner
     assert owner is not None
     while not _is_open(owner):
@@ -501,6 +604,27 @@ def is_building(obj: Durable) -> bool:
 def oid_of(obj: Durable) -> int:
     """The object id, 0 when none was given yet."""
     return obj._perdure_struct_.oid
+
+
+def is_frozen(obj: Durable) -> bool:
+    """Whether the object is of a write-once class, and complete."""
+    return obj._perdure_struct_.layout.frozen and not obj._perdure_struct_.building
+
+
+def is_transient(obj: Durable) -> bool:
+    """Whether the object is of a write-once class, complete, and stored nowhere."""
+    struct = obj._perdure_struct_
+    return struct.oid == 0 and struct.layout.frozen and struct.state == CLEAN
+
+
+def root_of(obj: Durable) -> int:
+    """The id of the object in whose record this one is embedded, 0 for one that has a record of its own."""
+    return obj._perdure_struct_.root
+
+
+def parts_of(obj: Durable) -> int:
+    """How many objects are embedded in this one, as far as it was loaded; they have the ids after its own."""
+    return obj._perdure_struct_.parts
 
 
 def owner_of(obj: Durable) -> Any:

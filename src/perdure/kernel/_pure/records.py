@@ -8,6 +8,8 @@ from typing import Any
 from perdure.errors import CorruptRecordError
 
 from . import codec, durable, keys
+from .embedded import EmbeddedSet, load_view
+from .embedding import PART, PART_DICT, PART_LINK, PART_SET
 
 OBJECT_BYTES = 160
 _FIRST_FREE_ID = 64
@@ -65,7 +67,14 @@ def restore(
 ) -> None:
     """Make a ghost the object of a record. A damaged record leaves it a ghost."""
     shape_id, references, offset = codec.decode_header(data)
-    values = codec.decode_values(data, offset, owner.resolve(references), extend)
+    reader = None
+    if durable.layout_for(type(obj)).frozen:
+        weak = any(reference.weak for reference in references)
+        reader = _PartReader(owner, durable.oid_of(obj), shapes, extend, weak)
+    values = codec.decode_values(data, offset, owner.resolve(references), reader or extend)
+    if reader is not None:
+        obj._perdure_struct_.parts = reader.count
+        values = [load_view(value) for value in values]
     if shape_id < _FIRST_FREE_ID:
         obj._perdure_restore_(values)
     else:
@@ -83,6 +92,49 @@ def _restore_shape(owner: Any, obj: durable.Durable, shape: Shape, values: list[
     if obj._perdure_weak_ is not None or any(reference.weak for reference in references):
         owner.unwrap_weak(obj, shape.names, values)
     durable.restore_fields(obj, shape.names, values)
+
+
+class _PartReader:
+    """Called for the extensions of a root's record: makes parts, leaves other values to `extend`."""
+
+    def __init__(self, owner: Any, root: int, shapes: dict[int, Shape], extend: Any, weak: bool) -> None:
+        self.owner = owner
+        self.root = root
+        self.shapes = shapes
+        self.extend = extend
+        self.weak = weak
+        self.count = 0
+
+    def __call__(self, code: int, payload: Any) -> object:
+        if code == PART:
+            return self._make_part(payload)
+        if code == PART_SET:
+            return EmbeddedSet(map(load_view, payload))
+        if code == PART_DICT:
+            return load_view(dict(zip(map(load_view, payload[::2]), payload[1::2], strict=True)))
+        if code == PART_LINK:
+            return self.owner.ghost(self.root + payload[0], self.owner.class_of_shape(payload[1]))
+        return self.extend(code, payload)
+
+    def _make_part(self, payload: tuple[Any, ...]) -> durable.Durable:
+        if not payload:
+            raise CorruptRecordError("a damaged record: a part without a shape")
+        shape = self.shapes.get(payload[0]) or self.owner.shape_of_id(payload[0])
+        if len(payload) != len(shape.names) + 1:
+            raise CorruptRecordError(
+                f"damaged record of object #{self.root}: {len(payload) - 1} values for the {len(shape.names)} "
+                f"fields of a part"
+            )
+        self.count += 1
+        part: durable.Durable = self.owner.ghost(self.root + self.count, self.owner.class_of_shape(payload[0]))
+        values = [load_view(value) for value in payload[1:]]
+        if self.weak:
+            self.owner.unwrap_weak(part, shape.names, values)
+        durable.restore_fields(part, shape.names, values)
+        part._perdure_struct_.root = self.root
+        part._perdure_struct_.touched = 1
+        durable.set_state(part, durable.CLEAN)
+        return part
 
 
 def store_new(

@@ -1,0 +1,1 @@
+"""Complex graphs, immutable and not: size on disk, creation and loading."""

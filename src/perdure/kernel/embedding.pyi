@@ -1,0 +1,24 @@
+"""Types of the storing of write-once objects; `_pure/embedding.py` has the same names."""
+
+from collections.abc import Callable
+from typing import Any
+
+from perdure.kernel.durable import Durable, Owner
+
+PART: int
+PART_SET: int
+PART_DICT: int
+PART_LINK: int
+
+class Gathering:
+    @property
+    def parts(self) -> list[Durable]: ...
+    @property
+    def values(self) -> list[object]: ...
+    def __init__(self, owner: Any, root: Durable, types: dict[type, Any], flat: bool) -> None: ...
+
+def settle(owner: Owner, root: Durable, parts: list[Durable], types: dict[type, Any]) -> None: ...
+def content(obj: Durable, foreign: Callable[[object], Any]) -> bytes: ...
+def find_known(
+    obj: Durable, known: dict[bytes, int], objects: dict[int, Durable], foreign: Callable[[object], Any]
+) -> Durable | None: ...

@@ -1,0 +1,31 @@
+"""The parts of a record: the objects that are embedded in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel import codec, embedding
+
+__all__ = ["parts_in", "sizes_in"]
+
+
+def parts_in(data: bytes) -> list[int]:
+    """The shape ids of the parts in a record, in the order of their numbers."""
+    return [shape_id for shape_id, _ in sizes_in(data)]
+
+
+def sizes_in(data: bytes) -> list[tuple[int, int]]:
+    """Shape id and number of fields of each part in a record, in the order of their numbers."""
+    found: list[tuple[int, int]] = []
+
+    def note(code: int, payload: Any) -> object:
+        if code == embedding.PART:
+            if not isinstance(payload, tuple) or not payload or not isinstance(payload[0], int):
+                raise CorruptRecordError(f"a part without a shape: {payload!r}")
+            found.append((payload[0], len(payload) - 1))
+        return code
+
+    _, references, offset = codec.decode_header(data)
+    codec.decode_values(data, offset, references, note)
+    return found
