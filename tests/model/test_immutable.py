@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import perdure as db0
+from perdure import kernel
 from perdure.kernel import embedded
 
 from .conftest import reopen
@@ -39,6 +40,8 @@ MUTATIONS = {
 @pytest.mark.parametrize("where", ["transient", "stored", "embedded", "loaded"])
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_no_mutation_succeeds_or_changes_anything(root: Path, name: str, where: str) -> None:
+    if name.startswith("object.") and not kernel.COMPILED:
+        pytest.skip("only the compiled base type refuses Python's own way past __setattr__")
     obj: Any = Leaf(1, {"items": [1, 2], "set": {3}})
     if where != "transient":
         kept = obj if where == "stored" else Branch([obj])

@@ -29,20 +29,20 @@ def check_flags(target: type, flags: dict[str, bool]) -> None:
 def members_of(target: Any, flags: dict[str, bool], identity: str) -> dict[str, Any]:
     """What the class made from `target` has besides that of any memo class."""
     frozen, interned = flags.get("immutable", False), flags.get("intern", False)
-    members: dict[str, Any] = {"_perdure_immutable_": frozen, "_perdure_interned_": interned, "_perdure_domain_": identity}
+    members: dict[str, Any] = {"_perdure_immutable_": frozen, "_perdure_interned_": interned}
+    members["_perdure_domain_"] = identity
     if interned and target.__eq__ is object.__eq__ and target.__hash__ is object.__hash__:
         members |= {"__eq__": _equal, "__hash__": _hash}
     return members
 
 
-def _equal(self: Any, other: object) -> bool:
+def _equal(self: Any, other: Any) -> Any:
     """Interned objects are equal when their content is."""
     if self is other:
         return True
     if type(other) is not type(self):
         return NotImplemented
-    same: bool = content_of(self) == content_of(other)  # type: ignore[arg-type]
-    return same
+    return content_of(self) == content_of(other)
 
 
 def _hash(self: Any) -> int:

@@ -68,7 +68,7 @@ def restore(
     """Make a ghost the object of a record. A damaged record leaves it a ghost."""
     shape_id, references, offset = codec.decode_header(data)
     reader = None
-    if durable.layout_for(type(obj)).frozen:
+    if obj._perdure_struct_.layout.frozen:
         weak = any(reference.weak for reference in references)
         reader = _PartReader(owner, durable.oid_of(obj), shapes, extend, weak)
     values = codec.decode_values(data, offset, owner.resolve(references), reader or extend)
