@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable
 from datetime import date
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -17,6 +17,8 @@ from .reports import Filter, board, counts, overdue, workload
 
 pages = Blueprint("pages", __name__)
 _T = TypeVar("_T")
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
 
 
 def create_app() -> Flask:
@@ -27,6 +29,7 @@ def create_app() -> Flask:
     app.add_template_global(Status.values(), "statuses")
     app.add_template_global(Priority.values(), "priorities")
     app.register_error_handler(ValueError, _refused)
+    app.register_error_handler(db0.ReferenceError, _gone)
     return app
 
 
@@ -34,12 +37,21 @@ def _refused(error: ValueError) -> tuple[str, int]:
     return render_template("refused.html", reason=str(error)), 400
 
 
-@contextmanager
-def change() -> Iterator[Tracker]:
-    """The changes of one request: all or nothing, apart from those of other threads, and durable at the end."""
-    with db0.atomic():
-        yield Tracker()
-    db0.commit()
+def _gone(error: Exception) -> tuple[str, int]:
+    return render_template("refused.html", reason="Somebody has just removed it."), 404
+
+
+def whole(view: Callable[_Arguments, _Answer]) -> Callable[_Arguments, _Answer]:
+    """Make a request one block: all or nothing, with no change by other threads in between, and durable at its end."""
+
+    @functools.wraps(view)
+    def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+        with db0.atomic():
+            answer = view(*args, **kwargs)
+        db0.commit()
+        return answer
+
+    return run
 
 
 def found(kind: type[_T], identifier: str) -> _T:
@@ -55,6 +67,7 @@ def chosen(kind: type[_T], identifier: str) -> _T | None:
 
 
 @pages.get("/")
+@whole
 def index() -> str:
     """All projects, who has how much to do, and what is overdue."""
     tracker = Tracker()
@@ -67,14 +80,15 @@ def index() -> str:
 
 
 @pages.post("/projects")
+@whole
 def add_project() -> Response:
     """A new project, or the one with that name."""
-    with change() as tracker:
-        project = tracker.project(request.form["name"])
+    project = Tracker().project(request.form["name"])
     return redirect(url_for(".show_project", identifier=db0.uuid(project)))
 
 
 @pages.get("/projects/<identifier>")
+@whole
 def show_project(identifier: str) -> str:
     """The board of a project, narrowed by what the form above it asks for."""
     project = found(Project, identifier)
@@ -89,44 +103,44 @@ def show_project(identifier: str) -> str:
 
 
 @pages.post("/projects/<identifier>/tasks")
+@whole
 def add_task(identifier: str) -> Response:
     """A new task of a project."""
-    with change():
-        task = found(Project, identifier).add_task(request.form["title"])
-        _take_form(task)
+    _take_form(found(Project, identifier).add_task(request.form["title"]))
     return redirect(url_for(".show_project", identifier=identifier))
 
 
 @pages.post("/projects/<identifier>/delete")
+@whole
 def delete_project(identifier: str) -> Response:
     """Remove a project with its tasks."""
-    with change() as tracker:
-        tracker.remove_project(found(Project, identifier))
+    Tracker().remove_project(found(Project, identifier))
     return redirect(url_for(".index"))
 
 
 @pages.get("/tasks/<identifier>")
+@whole
 def show_task(identifier: str) -> str:
     """One task."""
     return render_template("task.html", task=found(Task, identifier), people=Tracker().people.values())
 
 
 @pages.post("/tasks/<identifier>")
+@whole
 def edit_task(identifier: str) -> Response:
     """Change what the form has of a task."""
-    with change():
-        task = found(Task, identifier)
-        _take_form(task)
+    task = found(Task, identifier)
+    _take_form(task)
     return redirect(url_for(".show_project", identifier=db0.uuid(task.project)))
 
 
 @pages.post("/tasks/<identifier>/delete")
+@whole
 def delete_task(identifier: str) -> Response:
     """Remove a task."""
-    with change():
-        task = found(Task, identifier)
-        project = task.project
-        project.remove_task(task)
+    task = found(Task, identifier)
+    project = task.project
+    project.remove_task(task)
     return redirect(url_for(".show_project", identifier=db0.uuid(project)))
 
 

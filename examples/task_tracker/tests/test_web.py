@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
 
 import perdure as db0
-from task_tracker.model import Status, Tracker
+from task_tracker.model import Status, Task, Tracker
 
 pytest.importorskip("flask", reason="the web front needs Flask: pip install '.[examples]'")
 
@@ -94,3 +96,32 @@ def test_requests_of_several_threads_do_not_mix(tracker: Tracker) -> None:
         assert list(threads.map(work, range(4))) == [[302, 400, 200] * 10] * 4
     made = [f"{number}.{turn}" for number in range(4) for turn in range(10)]
     assert sorted(task.title for task in house.tasks) == made
+
+
+def test_pages_are_whole_while_other_threads_remove_what_they_show(tracker: Tracker) -> None:
+    app = create_app()
+
+    def work(number: int) -> set[int]:
+        client, chance = app.test_client(), random.Random(number)
+        codes = set()
+        for _ in range(25):
+            answers = [client.post("/projects", data={"name": f"project {chance.randrange(2)}"}, follow_redirects=True)]
+            project = answers[0].request.path
+            fields = {"title": "a task", "due": "2001-01-01", "labels": "some label"}
+            answers.append(client.post(f"{project}/tasks", data=fields))
+            answers += [client.get("/"), client.get(project)]
+            for task in re.findall(r'href="(/tasks/\w+)"', answers[-1].text)[:2]:
+                answers += [
+                    client.get(task),
+                    client.post(task, data={"labels": "other"}),
+                    client.post(f"{task}/delete"),
+                ]
+            if chance.random() < 0.3:
+                answers.append(client.post(f"{project}/delete"))
+            codes |= {answer.status_code for answer in answers}
+        return codes
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set().union(*threads.map(work, range(4))) <= {200, 302, 404}
+    tasks = [task for project in tracker.projects.values() for task in project.tasks]
+    assert len(db0.find(Task)) == len(db0.index_of(Task, "due")) == len(tasks)
