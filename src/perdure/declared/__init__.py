@@ -12,7 +12,7 @@ from perdure.declared.declarations import (
 from perdure.declared.managed_index import ManagedIndex
 from perdure.declared.migrating import instance_ids, instances, migrate
 from perdure.declared.mirroring import recall
-from perdure.declared.references import FieldNamespace, FieldReference, fields_of, index_of
+from perdure.declared.references import FieldNamespace, FieldReference, fields_of, index_in, index_of
 from perdure.declared.renaming import rename_field
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "fields_of",
     "get_indexed_fields",
     "get_tag_fields",
+    "index_in",
     "index_of",
     "indexed_fields",
     "instance_ids",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn, cast
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ from perdure.model import scope
 from perdure.model.memo import is_memo_class
 from perdure.session import Connection
 
-__all__ = ["FieldNamespace", "FieldReference", "fields_of", "index_of"]
+__all__ = ["FieldNamespace", "FieldReference", "fields_of", "index_in", "index_of"]
 
 
 class FieldReference:
@@ -122,6 +123,19 @@ def index_of(memo_type: Any, field_name: str | None = None, /, *, prefix: str | 
         if not connection.writable:
             raise WorkspaceError(f"{scope.name_of(connection)} is open for reading and has no index of {name} yet")
         raise MigrateError(f"the index of {cls.__qualname__}.{name} is not made yet; call migrate({cls.__qualname__})")
+    return index_by_oid(connection, found)
+
+
+def index_in(
+    connection_at: Callable[[Connection], Connection], memo_type: Any, field_name: str | None, prefix: str | None
+) -> ManagedIndex:
+    """`index_of` where `connection_at(live connection)` gives the connection to look in, which is at a past state."""
+    cls, name = _asked(memo_type, field_name)
+    connection = connection_at(_connection(cls, prefix))
+    found = dict(managed_in(connection, cls).indexes).get(name)
+    if found is None:
+        where = f"{connection.database.name} at state {connection.state}"
+        raise ObjectError(f"{cls.__qualname__}.{name} is not an indexed field in {where}")
     return index_by_oid(connection, found)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from perdure.declared import ManagedIndex, index_in, index_of
 from perdure.errors import StateUnavailableError, WorkspaceError
 from perdure.model.access import exists_in, fetch_from
 from perdure.query import Query, deserialize_at
@@ -85,6 +86,17 @@ class Snapshot:
         self._check_open()
         return find_in(self.at(connection_for(criteria, prefix)), *criteria)
 
+    def index_of(self, memo_type: Any, field_name: str | None = None, /, *, prefix: str | None = None) -> ManagedIndex:
+        """`perdure.index_of` in this snapshot, to sort and narrow its queries; the live index has the keys of now.
+
+        Raises `RuntimeError` when the field was not an indexed one at that state.
+
+        >>> with perdure.snapshot(5) as past:  # doctest: +SKIP
+        ...     past.index_of(Task, "due").sort(past.find(Task))
+        """
+        self._check_open()
+        return index_in(self.at, memo_type, field_name, prefix)
+
     def deserialize(self, data: bytes | bytearray | memoryview) -> Any:
         """`perdure.deserialize` in this snapshot: a query of bytes finds what the snapshot holds."""
         self._check_open()
@@ -138,6 +150,10 @@ class Head:
     def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]:
         """`perdure.find`."""
         return find_in(connection_for(criteria, prefix), *criteria)
+
+    def index_of(self, memo_type: Any, field_name: str | None = None, /, *, prefix: str | None = None) -> ManagedIndex:
+        """`perdure.index_of`."""
+        return index_of(memo_type, field_name, prefix=prefix)
 
     def deserialize(self, data: bytes | bytearray | memoryview) -> Any:
         """`perdure.deserialize`."""
