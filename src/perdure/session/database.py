@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from perdure.errors import DatabaseLockedError, ReadOnlyError
+from perdure.errors import ConflictError, DatabaseLockedError, ReadOnlyError
 from perdure.kernel import codec
 from perdure.session.catalog import Catalog
 from perdure.session.connection import Connection
@@ -103,9 +103,12 @@ class Database:
         if self.read_only:
             return 0
         identity = secrets.randbits(63) | 1
-        batch = Batch(base=self.storage.last_state)
+        batch = Batch(base=view.state)
         batch.puts = {spaces.CATALOG.id: {_IDENTITY_KEY: codec.encode_value(identity)}}
-        self.storage.commit(batch)
+        try:
+            self.storage.commit(batch)
+        except ConflictError:  # another process has opened the new file at the same time, and came first
+            return self._read_identity()
         return identity
 
     def connect(self, at: int | None = None, *, writable: bool | None = None, **options: Any) -> Connection:
