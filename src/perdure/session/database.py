@@ -21,6 +21,7 @@ __all__ = ["Database"]
 
 _FIRST_BLOCK = 1 << 10
 _LARGEST_BLOCK = 1 << 20
+_RUN_BLOCK = 1 << 13
 _IDENTITY_KEY = b"d"
 
 _open: dict[str, Database] = {}
@@ -162,7 +163,7 @@ class Database:
         """The first of `count` new object ids that follow each other."""
         with self._lock:
             if self._last_oid - self._next_oid + 1 < count:
-                block = self.storage.reserve("oid", max(self._block, count))
+                block = self.storage.reserve("oid", max(self._block, _RUN_BLOCK, count))
                 if block[0] != self._last_oid + 1 or not self._last_oid:
                     self._next_oid = block[0]
                 self._last_oid = block[-1]
