@@ -9,6 +9,7 @@ PART: int
 PART_SET: int
 PART_DICT: int
 PART_LINK: int
+PACKED: int
 
 class Gathering:
     @property

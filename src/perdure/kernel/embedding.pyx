@@ -22,6 +22,7 @@ PART = 11
 PART_SET = 12
 PART_DICT = 13
 PART_LINK = 14
+PACKED = 15
 
 cdef enum:
     _PART = 11

@@ -32,6 +32,7 @@ cdef enum:
 OBJECT_BYTES = _OBJECT_BYTES
 
 cdef tuple NO_OBJECTS = ()
+cdef bytes PACKED_START = b"\xe1\x0f"     # an extension with the code `embedding.PACKED`
 cdef uint64_t WIDE = 1ULL << 63
 
 
@@ -163,6 +164,9 @@ cdef int restore_from(
     cdef _PartReader reader = None
     if obj.layout.frozen:
         reader = _PartReader(owner, obj.oid, shapes, extend, weak)
+        if data[position:position + 2] == PACKED_START:
+            data = owner.unpack(data[position:])
+            position, size = 0, size + len(data)
     cdef list values = decode_values(data, position, objects, extend if reader is None else reader)
     if reader is not None:
         obj.parts = reader.count

@@ -28,6 +28,7 @@ __all__ = ["DECISION", "Catalog", "ClassEntry", "Shape"]
 _CATALOG = spaces.CATALOG.id
 _CLASS = b"c"
 _SHAPE = b"s"
+_DICTIONARY = b"z"
 DECISION = b"t"
 """How the keys of the catalog begin that say of a transaction over several databases that it was committed."""
 _IDS_RESERVED_AT_ONCE = 32
@@ -46,6 +47,7 @@ class ClassEntry:
     cls: type[durable.Durable] | None = None
     by_mask: dict[int, Shape] = field(default_factory=dict)
     by_names: dict[tuple[str, ...], Shape] = field(default_factory=dict)
+    dictionary_id: int = 0
 
     @property
     def typed(self) -> bool:
@@ -75,6 +77,7 @@ class Catalog:
         self.has_immutable = False
         """Whether any class of this database is immutable: only then objects may be embedded in others."""
         self._pending: dict[bytes, bytes] = {}
+        self._dictionaries: dict[int, bytes] = {}
         self._free: dict[str, list[int]] = {"class": [], "shape": []}
         self._families: dict[int, frozenset[int]] = {}
         self._loaded_state = -1
@@ -112,7 +115,19 @@ class Catalog:
                 if entry is None:
                     raise CorruptRecordError(f"shape {shape_id} names class {class_id}, which is not in the catalog")
                 self._add_shape(Shape(shape_id, entry, tuple(names)))
+        self._load_dictionaries(view)
         self._loaded_state = view.state
+
+    def _load_dictionaries(self, view: View) -> None:
+        if not self.has_immutable:
+            return
+        for key, value in view.scan(_CATALOG, _DICTIONARY, b"{"):
+            dictionary_id = keys.decode_uint(key, 1)[0]
+            if dictionary_id not in self._dictionaries:
+                class_id, content = cast(Any, codec.decode_value(value))
+                self._dictionaries[dictionary_id] = content
+                entry = self._classes[class_id]
+                entry.dictionary_id = entry.dictionary_id or dictionary_id
 
     def shape(self, shape_id: int) -> Shape:
         """The shape of a record."""
@@ -242,6 +257,26 @@ class Catalog:
                 key = _SHAPE + keys.encode_uint(found.shape_id)
                 self._pending[key] = codec.encode_value((entry.class_id, names))
             return found
+
+    def dictionary_of(self, entry: ClassEntry, sample: bytes) -> tuple[int, bytes]:
+        """The id and the bytes that records of a class are packed against: `sample` when there are none yet."""
+        with self._lock:
+            if not entry.dictionary_id:
+                entry.dictionary_id = self._new_id("shape")
+                self._dictionaries[entry.dictionary_id] = sample
+                key = _DICTIONARY + keys.encode_uint(entry.dictionary_id)
+                self._pending[key] = codec.encode_value((entry.class_id, sample))
+            return entry.dictionary_id, self._dictionaries[entry.dictionary_id]
+
+    def dictionary(self, dictionary_id: int) -> bytes:
+        """What some records are packed against."""
+        found = self._dictionaries.get(dictionary_id)
+        if found is None:
+            self.refresh()
+            found = self._dictionaries.get(dictionary_id)
+            if found is None:
+                raise CorruptRecordError(f"a record is packed against {dictionary_id}, which is not in the catalog")
+        return found
 
     def rename(self, identity: str, module: str, qualname: str, new_identity: str | None = None) -> None:
         """Say that a class has moved: stored objects of `identity` are instances of the class named here.

@@ -16,6 +16,7 @@ from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.flushing import Flushing, is_typed
 from perdure.session.interning import Interning
 from perdure.session.parts import parts_in
+from perdure.session.squeezing import pack_record, unpack_body
 from perdure.storage import spaces
 
 __all__ = ["Embedding"]
@@ -109,6 +110,7 @@ class Embedding(Flushing):
             self._fresh = {}
             data = codec.encode_record(self.catalog.shape_of(obj).shape_id, gathering.values, self.refer)
             if self.mutations == before:
+                data = pack_record(self.catalog, self.catalog.entry_for(type(obj)), data)
                 return data, gathering.parts, fresh
 
     def learn_shape(self, obj: durable.Durable) -> records.Shape:
@@ -122,6 +124,10 @@ class Embedding(Flushing):
         if obj._perdure_weak_:
             self.wrap_weak(obj, values)
         return values
+
+    def unpack(self, body: bytes) -> bytes:
+        """The values of a record that were packed."""
+        return unpack_body(self.catalog, body)
 
     def interned_part(self, obj: durable.Durable, gathering: object) -> durable.Durable:
         """What stands for an interned object inside of another: the stored one, one met before, or itself."""
@@ -195,7 +201,7 @@ class Embedding(Flushing):
         obj = self.objects.get(oid)
         if obj is not None and durable.state_of(obj) > durable.GHOST:
             return durable.parts_of(obj)
-        return len(parts_in(data)) if data is not None and self.is_immutable(records.shape_id_of(data)) else 0
+        return len(parts_in(self.catalog, data)) if data is not None and self.is_immutable(records.shape_id_of(data)) else 0
 
     def is_immutable(self, shape_id: int) -> bool:
         """Whether records of a shape may have parts."""

@@ -210,7 +210,7 @@ class Lifetime:
     def _drop_parts(self, oid: int, shape_id: int, data: bytes) -> list[tuple[int, int]]:
         """Forget the parts of an object, and what is interned of it; the ids and shape ids of the parts."""
         shape = self._connection.catalog.shape
-        parts = list(enumerate(parts_in(data), oid + 1))
+        parts = list(enumerate(parts_in(self._connection.catalog, data), oid + 1))
         interned = [one for one, its_shape in [(oid, shape_id), *parts] if shape(its_shape).entry.flags.get("intern")]
         if interned:
             self._connection.interning.dropping(interned)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from pyroaring import BitMap
 
 from perdure.errors import PerdureError
-from perdure.kernel import codec, keys
+from perdure.kernel import codec, keys, records
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class
 from perdure.session.overlay import TAG_LIMIT, posting_prefix
 from perdure.session.parts import sizes_in
 from perdure.session.roots import ROOT
+from perdure.session.squeezing import open_record
 from perdure.session.tagging import class_tag, decode_row, has_mark, passive_mark
 from perdure.storage import Problem, merge, spaces
 
@@ -76,6 +77,8 @@ class _Check:
                 yield Problem(_RECORDS, key, f"object #{oid}: {error}")
 
     def _record(self, oid: int, data: bytes) -> None:
+        if self._connection.is_immutable(records.shape_id_of(data)):
+            data = open_record(self._connection.catalog, data)
         shape_id, references, offset = codec.decode_header(data)
         values = codec.decode_values(data, offset, references, lambda code, payload: (code, payload))
         for reference in references:

@@ -11,12 +11,13 @@ from . import codec, durable
 from .codec_tags import Extension
 from .embedded import PLAIN, EmbeddedDict, EmbeddedSet, EmbeddedTuple
 
-__all__ = ["PART", "PART_DICT", "PART_LINK", "PART_SET", "Gathering", "content", "find_known", "settle"]
+__all__ = ["PACKED", "PART", "PART_DICT", "PART_LINK", "PART_SET", "Gathering", "content", "find_known", "settle"]
 
 PART = 11
 PART_SET = 12
 PART_DICT = 13
 PART_LINK = 14
+PACKED = 15
 _DEEPEST = 32
 _DEEPEST_CONTENT = 500
 

@@ -13,6 +13,7 @@ from .embedding import PART, PART_DICT, PART_LINK, PART_SET
 
 OBJECT_BYTES = 160
 _FIRST_FREE_ID = 64
+_PACKED_START = b"\xe1\x0f"
 
 
 class Shape:
@@ -71,6 +72,8 @@ def restore(
     if obj._perdure_struct_.layout.frozen:
         weak = any(reference.weak for reference in references)
         reader = _PartReader(owner, durable.oid_of(obj), shapes, extend, weak)
+        if data[offset : offset + 2] == _PACKED_START:
+            data, offset = owner.unpack(data[offset:]), 0
     values = codec.decode_values(data, offset, owner.resolve(references), reader or extend)
     if reader is not None:
         obj._perdure_struct_.parts = reader.count

@@ -1,0 +1,69 @@
+"""Records of immutable objects, made small: each class has a dictionary, and its records are packed against that.
+
+Graphs of one class are alike, so the values of the first one that is large enough become the dictionary of the class,
+kept in the catalog; of later ones little more than the differences is stored. See docs/format.md, "Packed records".
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel import codec, embedding
+
+if TYPE_CHECKING:
+    from perdure.session.catalog import Catalog, ClassEntry
+
+__all__ = ["open_record", "pack_record", "unpack_body"]
+
+_LEAST = 96
+"""Values of fewer bytes are not packed."""
+_LONGEST = 1 << 14
+"""Bytes of a dictionary, at most."""
+_WINDOW, _MEMORY, _LEVEL = -15, 6, 4
+_SAVED = 16
+"""A record that gets fewer bytes shorter stays as it is."""
+_START = codec.encode_value(codec.Extension(embedding.PACKED, None))[:2]
+
+
+def pack_record(catalog: Catalog, entry: ClassEntry, data: bytes) -> bytes:
+    """A record of a class with its values packed, or as it is where that saves nothing."""
+    if len(data) < _LEAST:
+        return data
+    offset = codec.decode_header(data)[2]
+    body = data[offset:]
+    if len(body) < _LEAST:
+        return data
+    dictionary_id, dictionary = catalog.dictionary_of(entry, body[:_LONGEST])
+    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    packed = packing.compress(body) + packing.flush()
+    if len(packed) + _SAVED > len(body):
+        return data
+    return data[:offset] + codec.encode_value(codec.Extension(embedding.PACKED, (dictionary_id, len(body), packed)))
+
+
+def unpack_body(catalog: Catalog, body: bytes) -> bytes:
+    """The values of a record that were packed."""
+    payload: Any = codec.decode_value(body, _payload)
+    if not isinstance(payload, tuple) or [type(part) for part in payload] != [int, int, bytes]:
+        raise CorruptRecordError("damaged record: what was packed is no dictionary, size and bytes")
+    dictionary_id, size, packed = payload
+    opening = zlib.decompressobj(_WINDOW, zdict=catalog.dictionary(dictionary_id))
+    try:
+        found = opening.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise CorruptRecordError(f"damaged record: its packed values cannot be read: {error}") from error
+    if len(found) != size or not opening.eof:
+        raise CorruptRecordError(f"damaged record: its packed values are not {size} bytes")
+    return found
+
+
+def _payload(code: int, payload: object) -> object:
+    return payload if code == embedding.PACKED else None
+
+
+def open_record(catalog: Catalog, data: bytes) -> bytes:
+    """A record with its values as they were before they were packed."""
+    offset = codec.decode_header(data)[2]
+    return data[:offset] + unpack_body(catalog, data[offset:]) if data[offset : offset + 2] == _START else data

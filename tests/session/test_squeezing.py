@@ -1,0 +1,65 @@
+"""Packed records of immutable objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perdure.errors import CorruptRecordError
+from perdure.kernel import codec, embedding
+from perdure.session.squeezing import open_record, pack_record, unpack_body
+
+
+class OneDictionary:
+    """A catalog with one dictionary, made of the first sample."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def dictionary_of(self, entry: Any, sample: bytes) -> tuple[int, bytes]:
+        del entry
+        self.content = self.content or sample
+        return 7, self.content
+
+    def dictionary(self, dictionary_id: int) -> bytes:
+        if dictionary_id != 7:
+            raise CorruptRecordError("no such dictionary")
+        return self.content
+
+
+RECORDS = st.lists(st.text(max_size=200) | st.integers() | st.binary(max_size=100), max_size=20)
+
+
+@settings(deadline=None)
+@given(st.lists(RECORDS, min_size=1, max_size=4))
+def test_packed_records_come_back(contents: list[list[Any]]) -> None:
+    catalog: Any = OneDictionary()
+    records = [codec.encode_record(64, values, lambda value: codec.Reference(1, 2)) for values in contents]
+    packed = [pack_record(catalog, catalog, record) for record in records]
+    assert [open_record(catalog, record) for record in packed] == records
+    assert all(len(short) <= len(record) for short, record in zip(packed, records, strict=True))
+
+
+def test_like_records_become_much_smaller_and_keep_their_references() -> None:
+    catalog: Any = OneDictionary()
+
+    def record(number: int) -> bytes:
+        values = [object(), {f"key {index}": f"value {index}" for index in range(30)}, number]
+        return codec.encode_record(64, values, lambda value: codec.Reference(number, 2))
+
+    pack_record(catalog, catalog, record(1))
+    short = pack_record(catalog, catalog, record(2))
+    assert len(short) < len(record(2)) / 5
+    assert [one.oid for one in codec.list_references(short)] == [2]
+    assert open_record(catalog, short) == record(2)
+
+
+@pytest.mark.parametrize("payload", [None, (1, 2), (8, 5, b""), (7, 5, b"\0\0"), (7, 1 << 40, b""), (7, "x", b"")])
+def test_damage_is_an_error(payload: object) -> None:
+    catalog: Any = OneDictionary()
+    catalog.content = b"some dictionary"
+    with pytest.raises(CorruptRecordError):
+        unpack_body(catalog, codec.encode_value(codec.Extension(embedding.PACKED, payload)))
