@@ -201,7 +201,9 @@ class Embedding(Flushing):
         obj = self.objects.get(oid)
         if obj is not None and durable.state_of(obj) > durable.GHOST:
             return durable.parts_of(obj)
-        return len(parts_in(self.catalog, data)) if data is not None and self.is_immutable(records.shape_id_of(data)) else 0
+        if data is None or not self.is_immutable(records.shape_id_of(data)):
+            return 0
+        return len(parts_in(self.catalog, data))
 
     def is_immutable(self, shape_id: int) -> bool:
         """Whether records of a shape may have parts."""
