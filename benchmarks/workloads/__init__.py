@@ -6,15 +6,17 @@ from importlib import import_module
 
 from benchmarks.measure import Bench, Figures
 
+MEMO = ["memo", "memo_queries", "memo_reader", "limited"]
 MODULES = {
-    "plain": "benchmarks.workloads.plain",
-    "dbzero": "benchmarks.workloads.memo",
-    "perdure": "benchmarks.workloads.memo",
-    "zodb": "benchmarks.workloads.zodb",
-    "perdure.zodb": "benchmarks.workloads.zodb",
-    "lmdb": "benchmarks.workloads.raw",
-    "perdure.large": "benchmarks.workloads.large",
+    "plain": ["plain"],
+    "dbzero": MEMO,
+    "perdure": MEMO,
+    "zodb": ["zodb"],
+    "perdure.zodb": ["zodb"],
+    "lmdb": ["raw"],
+    "perdure.large": ["large"],
 }
+"""The modules with the workloads of each system."""
 
 
 @dataclass(frozen=True)
@@ -34,5 +36,6 @@ class Workload:
 
 def load(system: str) -> tuple[dict[str, Workload], dict[str, Callable[[Bench], None]]]:
     """Workloads and builders of starting databases of one system; imports the system."""
-    module = import_module(MODULES[system])
-    return module.WORKLOADS, module.BUILDERS
+    modules = [import_module(f"benchmarks.workloads.{name}") for name in MODULES[system]]
+    workloads = {name: workload for module in modules for name, workload in module.WORKLOADS.items()}
+    return workloads, {name: build for module in modules for name, build in module.BUILDERS.items()}

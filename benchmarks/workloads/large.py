@@ -12,15 +12,15 @@ BATCH = 100_000
 CACHE_BYTES = 128 * 2**20
 
 
-def start(bench: Bench) -> Any:
+def start(bench: Bench, cache_bytes: int = CACHE_BYTES) -> Any:
     """Open the database with the cache budget; its list of objects."""
-    db0.init(str(bench.path), autocommit=False, cache_size=CACHE_BYTES)
+    db0.init(str(bench.path), autocommit=False, cache_size=cache_bytes)
     db0.open("bench")
     return Root().items
 
 
-def fill(bench: Bench) -> Figures:
-    items = start(bench)
+def fill(bench: Bench, cache_bytes: int = CACHE_BYTES) -> Figures:
+    items = start(bench, cache_bytes)
     begin = now()
     for first in range(0, bench.size, BATCH):
         numbers = range(first, min(first + BATCH, bench.size))
@@ -31,8 +31,8 @@ def fill(bench: Bench) -> Figures:
     return {"fill": taken / bench.size, "disk_bytes": disk_bytes(bench.path) / bench.size}
 
 
-def read(bench: Bench) -> Figures:
-    items = start(bench)
+def read(bench: Bench, cache_bytes: int = CACHE_BYTES) -> Figures:
+    items = start(bench, cache_bytes)
     begin = now()
     total = 0
     for item in items:
