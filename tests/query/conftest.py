@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from perdure.kernel import durable
+from perdure.query import as_tag, tags
 from perdure.session import Connection, Database
 
 
@@ -45,6 +46,20 @@ def connection() -> Iterator[Connection]:
     durable.set_ambient(None)
     made.close()
     database.close()
+
+
+@pytest.fixture
+def user(connection: Connection) -> Thing:
+    thing = Thing("user")
+    tags(thing).add("account")
+    return thing
+
+
+@pytest.fixture
+def granted(user: Thing) -> Thing:
+    thing = Thing("granted")
+    tags(thing).add(as_tag("GRANT", user))
+    return thing
 
 
 @pytest.fixture

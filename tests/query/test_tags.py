@@ -190,17 +190,15 @@ def test_tags_compare_and_hash_but_have_no_order(connection: Connection) -> None
         assert as_tag(one) < as_tag(two)  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("bad", ["text", 1, None, int, object, ("a", "b"), b"x"])
-def test_as_tag_takes_objects_and_classes_only(connection: Connection, bad: object) -> None:
+@pytest.mark.parametrize("bad", ["text", 1, None, int, object, ("a",), b"x"])
+def test_as_tag_of_one_argument_takes_objects_and_classes_only(connection: Connection, bad: object) -> None:
     with pytest.raises(TypeError):
         as_tag(bad)
 
 
-def test_as_tag_takes_one_argument(connection: Connection) -> None:
+def test_as_tag_takes_an_argument(connection: Connection) -> None:
     with pytest.raises(TypeError):
-        as_tag(Thing(), Thing())  # type: ignore[call-arg]
-    with pytest.raises(TypeError):
-        as_tag()  # type: ignore[call-arg]
+        as_tag()
 
 
 class Color:

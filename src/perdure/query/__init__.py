@@ -1,6 +1,7 @@
 """Tags, `find` and indexes: objects found by what is said of them."""
 
 from perdure.query import values as _values  # noqa: F401 (registers what is a tag)
+from perdure.query.composites import CompositeTag, TagPrefix, as_tag, tag_prefix
 from perdure.query.context import register_class_source
 from perdure.query.explaining import Explanation
 from perdure.query.filtering import filter_query
@@ -12,7 +13,7 @@ from perdure.query.group_defs import GroupDef, count_op, make_sum
 from perdure.query.group_rows import FastQuery
 from perdure.query.index import Index
 from perdure.query.joining import JoinQuery, join
-from perdure.query.labels import Tag, as_tag, register_label, register_target
+from perdure.query.labels import Tag, register_label, register_target
 from perdure.query.result import Query
 from perdure.query.serializing import deserialize, deserialize_at, serialize
 from perdure.query.signatures import signature_of
@@ -25,6 +26,7 @@ from perdure.query.words import taggify
 __all__ = [
     "EXTENSION",
     "RESULTS_KEPT",
+    "CompositeTag",
     "Explanation",
     "FastQuery",
     "FastQueryCache",
@@ -37,6 +39,7 @@ __all__ = [
     "ObjectTagManager",
     "Query",
     "Tag",
+    "TagPrefix",
     "as_tag",
     "count_op",
     "deserialize",
@@ -56,6 +59,7 @@ __all__ = [
     "serialize",
     "signature_of",
     "split_by",
+    "tag_prefix",
     "taggify",
     "tags",
     "tags_of",

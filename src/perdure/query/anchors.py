@@ -13,6 +13,7 @@ from perdure.query.expression import (
     ClassTagged,
     Elsewhere,
     Filtered,
+    LeadingTags,
     Node,
     Not,
     OfType,
@@ -26,7 +27,7 @@ from perdure.query.expression import (
     walk,
 )
 from perdure.query.labels import class_ids, class_key, read_key
-from perdure.session import passive_mark
+from perdure.session import mark_head, passive_mark
 from perdure.storage import spaces
 
 __all__ = ["check_anchored"]
@@ -34,7 +35,7 @@ __all__ = ["check_anchored"]
 _POSTINGS = spaces.POSTINGS.id
 _FIRST_MARK = passive_mark(b"")[:1]
 _PASSIVE = "passive"
-_TAGS = {Tagged, ClassTagged}
+_TAGS = {Tagged, ClassTagged, LeadingTags}
 _INDEX = "Passive index queries require at least one non-passive positive predicate, such as a class"
 _TAG = (
     "Passive tags require at least one non-passive predicate: {!r} is passive for some objects; "
@@ -82,6 +83,8 @@ def _loose(node: Node, evaluation: Evaluation) -> str | None:
             found = _loose(node.source, evaluation) if node.passive else None
         case Tagged() | ClassTagged():
             found = _passive_tag(node, evaluation)
+        case LeadingTags():
+            found = _passive_leading(node, evaluation)
         case And():
             found = _loose_members(node, evaluation)
         case Or():
@@ -128,3 +131,10 @@ def _passive_tag(node: Tagged | ClassTagged, evaluation: Evaluation) -> str | No
             if evaluation.posting(passive_mark(key)).weight:
                 return _TAG.format(read_key(evaluation.connection, key))
     return None
+
+
+def _passive_leading(node: LeadingTags, evaluation: Evaluation) -> str | None:
+    with evaluation.connection.lock:
+        if not evaluation.postings_under(mark_head(node.head)).weight:
+            return None
+    return _TAG.format(read_key(evaluation.connection, node.key))

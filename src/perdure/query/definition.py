@@ -15,6 +15,7 @@ from perdure.query.expression import (
     ClassTagged,
     Empty,
     Filtered,
+    LeadingTags,
     Node,
     Not,
     OfType,
@@ -56,6 +57,7 @@ _CODES: dict[type[Node], int] = {
     Filtered: 11,
     Split: 12,
     Within: 13,
+    LeadingTags: 14,
 }
 
 
@@ -157,6 +159,7 @@ _READERS: dict[int, Callable[[list[Any], _Source], Node]] = {
         _read(parts[0], source), tuple(_members(parts[1], source)), bool(parts[2])
     ),
     _CODES[Within]: lambda parts, source: Within(*_members(parts, source)),
+    _CODES[LeadingTags]: lambda parts, source: LeadingTags(*parts),
 }
 
 

@@ -20,6 +20,7 @@ from perdure.query.expression import (
     ClassTagged,
     Elsewhere,
     Empty,
+    LeadingTags,
     Node,
     Not,
     OfType,
@@ -28,13 +29,13 @@ from perdure.query.expression import (
     TheObject,
 )
 from perdure.query.labels import class_ids, class_key
-from perdure.session import Connection, by_chunk, class_tag
+from perdure.session import Connection, by_chunk, class_tag, postings_under
 
 __all__ = ["Evaluation", "Leaf", "Plan", "make_plan", "planner"]
 
 _NONE = BitMap()
 _KEPT = 512
-_ORPHANS = "orphans"
+_ORPHANS, _HEAD = "orphans", "head"
 
 
 class Plan:
@@ -220,6 +221,14 @@ class Evaluation:
             self.keep(key, found)
         return found
 
+    def postings_under(self, head: bytes) -> Leaf:
+        """What has a tag whose key begins with `head`."""
+        found: Leaf | None = self.kept.get((_HEAD, head))
+        if found is None:
+            found = Leaf(postings_under(self.connection, head))
+            self.keep((_HEAD, head), found)
+        return found
+
     def orphans(self) -> Leaf:
         """Objects that lost their last holder: types do not find them any more."""
         found: Leaf | None = self.kept.get(_ORPHANS)
@@ -270,6 +279,11 @@ def _tagged(node: Tagged, evaluation: Evaluation) -> Plan:
 def _class_tagged(node: ClassTagged, evaluation: Evaluation) -> Plan:
     ids = class_ids(evaluation.connection, node.identity)
     return _any([evaluation.posting(class_key(class_id)) for class_id in ids])
+
+
+@planner(LeadingTags)
+def _leading_tags(node: LeadingTags, evaluation: Evaluation) -> Plan:
+    return evaluation.postings_under(node.head)
 
 
 @planner(OfType)

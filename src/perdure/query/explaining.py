@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from perdure.kernel import keys
+from perdure.query.composites import CompositeTag
 from perdure.query.evaluation import Evaluation
 from perdure.query.expression import (
     And,
     ClassTagged,
     Elsewhere,
     Filtered,
+    LeadingTags,
     Node,
     Not,
     OfType,
@@ -106,6 +109,9 @@ def _leaf(node: Node, evaluation: Evaluation) -> str:
     match node:
         case Tagged():
             text = f"the tag {read_key(evaluation.connection, node.key)!r}"
+        case LeadingTags():
+            tag = cast(CompositeTag, read_key(evaluation.connection, node.key))
+            text = f"tags that begin with {', '.join(map(repr, tag.items))}"
         case ClassTagged():
             text = f"the tag of the class {node.cls.__qualname__}"
         case OfType():

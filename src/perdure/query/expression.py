@@ -22,6 +22,7 @@ __all__ = [
     "Elsewhere",
     "Empty",
     "Filtered",
+    "LeadingTags",
     "Node",
     "Not",
     "OfType",
@@ -83,6 +84,18 @@ class ClassTagged(Node):
 
     identity: str
     cls: type = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadingTags(Node):
+    """Objects with a composite tag that begins with the elements of the one of this key."""
+
+    key: bytes
+
+    @property
+    def head(self) -> bytes:
+        """How the keys of these tags begin: as this one, without the end of its tuple."""
+        return self.key[:-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast, overload
 from perdure.errors import QueryError
 from perdure.kernel import durable
 from perdure.model import scope
+from perdure.query.composites import TagPrefix
 from perdure.query.context import attach, class_source, current_connection, identified, is_memo, is_memo_class, live
 from perdure.query.expression import (
     Elsewhere,
@@ -66,10 +67,11 @@ def find(*criteria: object, prefix: str | None = None) -> Query[Any]: ...
 def find(*criteria: object, prefix: str | None = None) -> Query[Any]:
     """The objects that meet all `criteria`.
 
-    A memo class asks for its instances (one class at most), a str, enum value or `as_tag(...)` for a tag, a
-    memo object for itself; a list is met by what meets any of its members, a tuple by what meets all of them;
-    a query by what it finds; `no(...)` leaves out. `prefix` names the prefix to search; by default that of a
-    scoped class, a query or an object among the criteria, else the current one.
+    A memo class asks for its instances (one class at most), a str, enum value or `as_tag(...)` for a tag,
+    `tag_prefix(...)` for any composite tag that begins so, a memo object for itself; a list is met by what meets any
+    of its members, a tuple by what meets all of them; a query by what it finds; `no(...)` leaves out. `prefix` names
+    the prefix to search; by default that of a scoped class, a query or an object among the criteria, else the current
+    one.
 
     Raises `RuntimeError` for what is no criterion, and when there are only `no(...)`.
 
@@ -180,10 +182,10 @@ class _Reader:
         if is_memo(criterion):
             connection, oid = identified(cast(durable.Durable, criterion))
             return TheObject(connection.database.uuid, oid)
-        tag = to_tag(criterion)
+        tag = criterion if isinstance(criterion, TagPrefix) else to_tag(criterion)
         if isinstance(tag, bytes):
             return Tagged(tag)
-        if isinstance(tag, Tag):
+        if isinstance(tag, Tag | TagPrefix):
             return tag.node()
         raise QueryError(f"unable to interpret {shown(criterion)} as a query")
 

@@ -1,7 +1,7 @@
 """Tags as values: what may be a tag, and the key under which it is stored.
 
 A key is `keys.encode((kind, ...))`: 1 text, 2 enum and value name, 3 database uuid and object id, 4 class id,
-5 the parts of a composite tag. Kind 0 is the type tag of the session.
+5 a tuple: the elements of a composite tag. Kind 0 is the type tag of the session.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from perdure.session import Connection, identity_of
 
 __all__ = [
     "CLASS",
+    "COMPOSITE",
     "ENUM",
     "OBJECT",
     "TEXT",
     "Tag",
-    "as_tag",
     "is_type_key",
     "known_target",
     "read_key",
+    "read_parts",
     "register_label",
     "register_target",
     "shown",
+    "single_tag",
     "text_key",
     "to_tag",
 ]
 
-TEXT, ENUM, OBJECT, CLASS = 1, 2, 3, 4
+TEXT, ENUM, OBJECT, CLASS, COMPOSITE = 1, 2, 3, 4, 5
 _KNOWN_LIMIT = 1 << 16
 
 known: dict[str, bytes] = {}
@@ -62,6 +64,10 @@ class Tag:
         if self.cls is None:
             return [keys.encode((self.kind, *self.parts))]
         return [class_key(class_id) for class_id in class_ids(connection, cast(str, self.parts[0]))]
+
+    def databases(self) -> set[object]:
+        """The uuids of the databases of the objects in the tag."""
+        return {self.parts[0]} if self.kind == OBJECT else set()
 
     def node(self) -> Node:
         """What has the tag."""
@@ -92,25 +98,15 @@ def text_key(text: str) -> bytes:
     return key
 
 
-def as_tag(item: object, /) -> Tag:
-    """The tag that stands for an object or a class.
-
-    It stays usable when the object is gone, and does not keep it. Raises `TypeError` for anything else.
-
-    >>> tags(note).add(as_tag(author))  # doctest: +SKIP
-    >>> find(as_tag(author))  # doctest: +SKIP
-    """
+def single_tag(item: object) -> Tag | None:
+    """The tag that stands for an object or a class; None for anything else."""
     if isinstance(item, type):
-        if is_memo_class(item):
-            return Tag(CLASS, (identity_of(item),), item)
-    elif is_memo(item):
+        return Tag(CLASS, (identity_of(item),), item) if is_memo_class(item) else None
+    if is_memo(item):
         connection, oid = identified(cast(durable.Durable, item))
         return Tag(OBJECT, (connection.database.uuid, oid))
-    else:
-        target = known_target(item)
-        if target is not None:
-            return Tag(OBJECT, target)
-    raise TypeError(f"as_tag takes a memo object or a memo class, not {shown(item)}")
+    target = known_target(item)
+    return None if target is None else Tag(OBJECT, target)
 
 
 def to_tag(value: object) -> bytes | Tag | None:
@@ -120,7 +116,7 @@ def to_tag(value: object) -> bytes | Tag | None:
     if isinstance(value, Tag):
         return value
     if is_memo(value):
-        return as_tag(value)
+        return single_tag(value)
     for kind in type(value).__mro__:
         label = _labels.get(kind)
         if label is not None:
@@ -161,15 +157,18 @@ def is_type_key(key: bytes) -> bool:
 def read_key(connection: Connection, key: bytes) -> object:
     """The tag of a stored key: a str, an enum value or a `Tag`."""
     kind, *parts = keys.decode(key)
-    if kind == TEXT:
-        return parts[0]
-    reader = _readers.get(cast(int, kind))
-    if reader is not None:
-        return reader(connection, tuple(parts))
     if kind == CLASS:
         cls = connection.class_of(cast(int, parts[0]))
         return Tag(CLASS, (identity_of(cls),), cls)
-    return Tag(cast(int, kind), tuple(parts))
+    return read_parts(connection, cast(int, kind), tuple(parts))
+
+
+def read_parts(connection: Connection, kind: int, parts: tuple[Any, ...]) -> object:
+    """The tag of a kind other than a class with these parts."""
+    if kind == TEXT:
+        return parts[0]
+    reader = _readers.get(kind)
+    return Tag(kind, parts) if reader is None else reader(connection, parts)
 
 
 def shown(value: object) -> str:

@@ -9,7 +9,7 @@ from perdure.errors import QueryError, ReadOnlyError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import changes, durable
 from perdure.query.context import connection_of, is_memo
-from perdure.query.labels import OBJECT, Tag, is_type_key, read_key, refuse, shown, to_tag
+from perdure.query.labels import Tag, is_type_key, read_key, refuse, shown, to_tag
 from perdure.query.ordering import ids
 from perdure.query.result import Query
 from perdure.session import Connection
@@ -95,7 +95,7 @@ def _check_writable(owner: Connection, what: str) -> None:
 def _check_passive(owner: Connection, keys: tuple[Key, ...]) -> None:
     """Refuse passive tags that are objects of other databases."""
     for key in keys:
-        if isinstance(key, Tag) and key.kind == OBJECT and key.parts[0] != owner.database.uuid:
+        if isinstance(key, Tag) and key.databases() - {owner.database.uuid}:
             raise QueryError(f"an object of another prefix can be a regular tag only, not a passive one: {key!r}")
 
 

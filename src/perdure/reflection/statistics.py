@@ -9,7 +9,7 @@ from perdure.kernel import keys
 from perdure.model import scope
 from perdure.model.restriction import is_static
 from perdure.query.labels import TEXT
-from perdure.session import Connection
+from perdure.session import Connection, tag_of_posting
 from perdure.session.overlay import TAG_LIMIT
 from perdure.storage import merge, spaces
 from perdure.workspace.functions import workspace
@@ -63,21 +63,12 @@ def _count_texts(connection: Connection) -> int:
     first, after = keys.encode((TEXT,)), keys.encode((TEXT + 1,))
     sizes: dict[bytes, int] = {}
     for key, value in connection.view.scan(spaces.POSTINGS.id, first, after):
-        tag = _tag_of(key)
+        tag = tag_of_posting(key)
         sizes[tag] = sizes.get(tag, 0) + len(merge.posting_value(value))
     changed = {tag for overlay in connection.overlays for tag in overlay.postings if first <= tag < after}
     for tag in changed:
         sizes[keys.shorten(tag, TAG_LIMIT)] = sum(map(len, connection.tagging.posting(tag).values()))
     return sum(size > 0 for size in sizes.values())
-
-
-def _tag_of(key: bytes) -> bytes:
-    """The tag in the key of a posting: two values, or what is left of them when they are long."""
-    if len(key) > TAG_LIMIT:
-        return key[:TAG_LIMIT]
-    _, end = keys.decode_one(key)
-    _, end = keys.decode_one(key, end)
-    return key[:end]
 
 
 def get_storage_stats(prefix: str | None = None) -> dict[str, int]:

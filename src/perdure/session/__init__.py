@@ -8,6 +8,7 @@ from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
 from perdure.session.guard import Guarded, is_guarded
 from perdure.session.interning import content_of
+from perdure.session.leading import mark_head, postings_under, tag_of_posting
 from perdure.session.lifetime import observe_drops
 from perdure.session.overlay import by_chunk
 from perdure.session.roots import delete_root, get_root, root_names, set_root
@@ -37,8 +38,10 @@ __all__ = [
     "identity_of",
     "is_guarded",
     "locate_builtins",
+    "mark_head",
     "observe_drops",
     "passive_mark",
+    "postings_under",
     "read_extension",
     "register_builtin",
     "register_class",
@@ -46,4 +49,5 @@ __all__ = [
     "resolve_class",
     "root_names",
     "set_root",
+    "tag_of_posting",
 ]

@@ -21,7 +21,7 @@ from perdure.storage import merge, spaces
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["Tagging", "class_tag", "passive_mark"]
+__all__ = ["Tagging", "after", "class_tag", "passive_mark"]
 
 _TAGS = spaces.OBJECT_TAGS.id
 _POSTINGS = spaces.POSTINGS.id
@@ -300,7 +300,7 @@ class Tagging:
         """Chunk → low bits of the ids of objects with the tag, flushed changes included; empty chunks left out."""
         prefix = posting_prefix(tag)
         chunks: dict[int, BitMap] = {}
-        for key, value in self._connection.view.scan(_POSTINGS, prefix, _after(prefix)):
+        for key, value in self._connection.view.scan(_POSTINGS, prefix, after(prefix)):
             chunks[keys.decode_uint(key, len(prefix))[0]] = merge.posting_value(value)
         for overlay in self._connection.overlays:
             for chunk, delta in overlay.postings.get(tag, {}).items():
@@ -318,7 +318,7 @@ class Tagging:
         return found
 
 
-def _after(prefix: bytes) -> bytes | None:
+def after(prefix: bytes) -> bytes | None:
     """The first key above every key that starts with `prefix`."""
     for index in range(len(prefix) - 1, -1, -1):
         if prefix[index] != 0xFF:
