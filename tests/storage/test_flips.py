@@ -6,6 +6,15 @@ from collections import Counter
 from tests.storage import flips
 
 
+def build(directory):
+    """The bytes of a closed database and what reading it gives; copies of it go to `copy`."""
+    path = directory / "original.db"
+    flips.build(str(path))
+    (directory / "copy").mkdir()
+    with flips.open_storage(path, read_only=True) as storage:
+        return path.read_bytes(), flips.fingerprint(storage)
+
+
 def test_a_flipped_bit_never_gives_wrong_data_unnoticed():
     outcomes, failures = flips.run(count=60, seed=20)
     assert failures == []
@@ -15,12 +24,7 @@ def test_a_flipped_bit_never_gives_wrong_data_unnoticed():
 
 
 def test_the_newest_commit_cannot_be_lost_by_a_flip_in_the_choice_of_it(tmp_path):
-    path = tmp_path / "original.db"
-    flips.build(str(path))
-    original = path.read_bytes()
-    with flips.open_storage(path, read_only=True) as storage:
-        expected = flips.fingerprint(storage)
-    (tmp_path / "copy").mkdir()
+    original, expected = build(tmp_path)
     for page in (0, 1):
         number_at = 4096 * page + 16 + 128
         for bit in (0, 1, 2, 3, 5, 9, 40, 63):
@@ -40,12 +44,7 @@ def branch_keys(data):
 
 
 def test_a_flipped_bit_in_a_key_between_pages_is_found(tmp_path):
-    path = tmp_path / "original.db"
-    flips.build(str(path))
-    original = path.read_bytes()
-    with flips.open_storage(path, read_only=True) as storage:
-        expected = flips.fingerprint(storage)
-    (tmp_path / "copy").mkdir()
+    original, expected = build(tmp_path)
     places = list(branch_keys(original))
     outcomes = Counter(
         flips.flip_and_read(original, 8 * place + place % 8, expected, str(tmp_path / "copy")) for place in places[::5]

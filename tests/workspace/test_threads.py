@@ -1,9 +1,7 @@
 """Threads that share one connection: what each assigns is committed, by whichever thread commits first."""
 
 import random
-import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +17,7 @@ ROUNDS = 40
 CACHE_BYTES = 100_000
 """Far less than the objects need: they become ghosts while threads use them."""
 
-
-@pytest.fixture(autouse=True)
-def frequent_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = pytest.mark.usefixtures("frequent_switches")
 
 
 def make_nodes() -> list[str]:

@@ -1,10 +1,8 @@
 """Eight threads change, query, iterate and commit at once, also over two prefixes; then everything agrees."""
 
 import random
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,7 @@ from .things import Node, Root
 
 THREADS = 8
 
-
-@pytest.fixture(autouse=True)
-def frequent_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = pytest.mark.usefixtures("frequent_switches")
 
 
 class Worker:
