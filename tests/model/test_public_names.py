@@ -4,7 +4,11 @@ import builtins
 import subprocess
 import sys
 
+import pytest
+
 import perdure as db0
+
+from .things import Thing
 
 NAMES = """
     AsyncAtomicManager AtomicManager AttributeInfo BadPrefixError ByteArrayObject CallableType ClassNotFoundError
@@ -49,3 +53,26 @@ def test_importing_the_package_loads_neither_the_command_line_nor_the_other_face
     script = "import sys, perdure; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"perdure.cli", "perdure.zodb", "click", "rich"}.intersection(run.stdout.split())
+
+
+@pytest.mark.usefixtures("root")
+def test_the_typing_names_are_the_types_of_what_the_functions_give() -> None:
+    thing, size = Thing(), db0.enum("Size", ["S"])
+    db0.tags(thing).add("kept")
+    given = {
+        db0.Memo: thing, db0.MemoWeakProxy: db0.weak_proxy(thing), db0.EnumType: size, db0.EnumValue: size.S,
+        db0.QueryObject: db0.find(Thing), db0.Tag: db0.as_tag(thing), db0.TagSet: db0.no("kept"),
+        db0.ListObject: db0.list(), db0.TupleObject: db0.tuple(()), db0.SetObject: db0.set(), db0.DictObject: db0.dict(),
+        db0.ByteArrayObject: db0.bytearray(), db0.IndexObject: db0.index(), db0.ObjectTagManager: db0.tags(thing),
+        db0.Snapshot: db0.snapshot(), db0.PrefixMetaData: db0.get_current_prefix(),
+        db0.MemoMetaClass: db0.get_memo_class(thing), db0.AtomicManager: db0.atomic(), db0.LockedManager: db0.locked(),
+        db0.AttributeInfo: next(iter(db0.get_memo_class(thing).get_attributes())),
+    }  # fmt: skip
+    for kind, value in given.items():
+        assert isinstance(value, kind), kind
+
+
+def test_the_exceptions_have_the_bases_that_programs_catch() -> None:
+    for error in (db0.ReferenceError, db0.ClassNotFoundError, db0.BadPrefixError, db0.MigrateError):
+        assert issubclass(error, Exception)
+    assert issubclass(db0.MigrateError, RuntimeError)

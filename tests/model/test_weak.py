@@ -139,6 +139,39 @@ def test_a_foreign_reference_expires_with_its_target(root: Path) -> None:
         handle.name
 
 
+def test_a_field_into_another_prefix_does_not_keep_its_target_alive(root: Path) -> None:
+    far = Placed("far", "other")
+    holder = Root()
+    holder.plain, holder.weak = far, db0.weak_proxy(far)  # type: ignore[attr-defined]
+    identity = db0.uuid(far)
+    db0.commit()
+    same = holder.plain is far and holder.weak is far  # type: ignore[attr-defined]
+    del far
+    assert same
+    db0.commit()
+    assert not db0.exists(identity)
+    assert db0.expired(holder.plain) and db0.uuid(holder.plain) == identity  # type: ignore[attr-defined]
+    for name in ("plain", "weak"):
+        with pytest.raises(db0.ReferenceError):
+            getattr(holder, name).name
+
+
+def test_a_loaded_field_into_another_prefix_does_not_keep_its_target_alive(root: Path) -> None:
+    holder = Root(kept(Placed("far", "other")))
+    holder.items = [holder.value]  # type: ignore[attr-defined]
+    reopen(root, "other", "main")
+    holder = Root()
+    assert [one.name for one in holder.items] == ["far"]  # type: ignore[attr-defined]
+    db0.clear_cache()
+    assert holder.value.name == "far"
+    identity = db0.uuid(holder.value)
+    db0.tags(holder.value).remove(*db0.tags_of(holder.value))
+    db0.commit()
+    assert not db0.exists(identity)
+    with pytest.raises(db0.ReferenceError):
+        holder.value.name
+
+
 def test_a_foreign_reference_to_a_missing_prefix_tells_so_on_use(root: Path) -> None:
     Root(kept(Placed("far", "other")))
     db0.close()

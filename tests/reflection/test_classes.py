@@ -142,7 +142,9 @@ def test_classes_that_cannot_be_imported_are_described_and_their_objects_found(r
     assert [one.name for one in found.all()] == [one.name for one in db0.find(found.get_class(), "kept")] == ["a"]
     assert [one.name for one in found.get_attributes(include_properties=True)] == ["name"]
     assert found.get_schema() == {"name": {"primary_type": str, "all_types": [str]}}
-    assert db0.get_memo_class(next(iter(db0.find("kept")))) == found
+    one = next(iter(db0.find("kept")))
+    assert db0.get_memo_class(one) == found
+    assert db0.fetch(db0.uuid(one), db0.MemoBase) is one
 
 
 def test_attributes_info_and_numbers_of_a_type() -> None:

@@ -383,3 +383,14 @@ def test_threads_share_a_connection(connection: Connection) -> None:
         thread.join()
     assert errors == []
     assert {item.number for item in get_root(connection.database.connect(), "thing").items} == {19}
+
+
+def test_ids_ascend_in_the_order_of_creation_over_classes_and_forms(connection: Connection) -> None:
+    held = [
+        [Thing(number=number, **{f"more{number % 3}": number}) if number % 4 else Part() for number in range(20)]
+        for _ in range(2)
+    ]
+    for objects in held:
+        connection.flush()
+        ids = [durable.oid_of(one) for one in objects]
+        assert all(ids) and ids == sorted(ids)

@@ -248,7 +248,9 @@ def test_prefix_information_is_told_of_many_things(root: Path) -> None:
     node = Node("a", items=[1], index=db0.index())
     db0.tags(node).add("x")
     enum_value = db0.enum("Where", ["HERE"]).HERE
-    for thing in (node, node.items, node.index, db0.find("x"), enum_value, db0.weak_proxy(node), db0.uuid(node)):
+    known = db0.get_memo_class(node)
+    things = (node, node.items, node.index, db0.find("x"), enum_value, db0.weak_proxy(node), db0.uuid(node))
+    for thing in (*things, known, known.get_class()):
         found = db0.get_prefix_of(thing)
         assert found == db0.get_current_prefix() and isinstance(found.uuid, int) and 0 < found.uuid < 1 << 64
     for bad in (3, None, Node, [1]):

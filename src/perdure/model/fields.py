@@ -34,15 +34,26 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
         elif builtin_id(type(value)):
             _check_home(obj, name, value)
             _take(obj, value)
+        elif durable.owner_of(value) is not durable.owner_of(obj):
+            _note_elsewhere(obj, value)
     elif isinstance(value, Weak):
         value = value.target
         weak = _home(value) is _home(obj)
+        if not weak:
+            _note_elsewhere(obj, value)
     else:
         value = _convert_plain(obj, name, value)
     names = obj._perdure_weak_ or _nothing
     if weak != (name in names):
         obj._perdure_weak_ = names | {name} if weak else (names - {name}) or None
     return value
+
+
+def _note_elsewhere(obj: Memo, value: durable.Durable) -> None:
+    """Let another prefix know that `obj` refers to its object `value`, which the field does not hold."""
+    home = durable.owner_of(value)
+    if isinstance(home, Connection) and home is not _home(obj):
+        home.note_weak(obj)
 
 
 def _stored(obj: Memo, value: Any) -> durable.Durable:

@@ -109,7 +109,12 @@ def _decode_foreign(connection: Connection | None, payload: object) -> object:
         home = scope.beside(connection, scope.holding(address.database, address.prefix))
     except (StorageError, WorkspaceError):
         return Foreign(address)
-    return _ghost(home, address.oid) or Foreign(address)
+    found = _ghost(home, address.oid)
+    if found is None:
+        return Foreign(address)
+    if connection is not None:
+        connection.met_elsewhere(home)
+    return found
 
 
 def _ghost(connection: Connection, oid: int) -> durable.Durable | None:

@@ -43,6 +43,9 @@ class ClassObject:
         self._connection = connection
         self._entry = entry
 
+    def _perdure_connection_(self) -> Connection:
+        return self._connection
+
     def stored_type(self) -> type[durable.Durable]:
         """The Python type, or what stands in for it."""
         return self._connection.catalog.class_of(self._entry.class_id)
@@ -119,6 +122,9 @@ class MemoMetaClass:
     type_flags: dict[str, bool] = field(compare=False)
     instance_uuid: str | None = field(compare=False, default=None)
     """The uuid of the instance of a singleton class."""
+
+    def _perdure_connection_(self) -> Connection:
+        return _find_entry(self.class_uuid)[0]
 
     @property
     def is_singleton(self) -> bool:

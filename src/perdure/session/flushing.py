@@ -36,6 +36,8 @@ class Flushing(Objects):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._types: dict[type, tuple[dict[int, records.Shape], list[int] | None]] = {}
+        self._reserved: list[int] = []
+        """Ids for the new objects that are being stored, the next one last."""
 
     def refer(self, value: object) -> codec.Reference | codec.Extension:
         """How the codec stores a value that is not plain."""
@@ -89,13 +91,14 @@ class Flushing(Objects):
             overlay = self.overlay
             if fresh:
                 content = overlay.begin_puts(_RECORDS)
-                ids = self._new_ids(fresh)
+                ids = self._reserved = self._new_ids(fresh)
                 ids.reverse()
                 records.store_new(self, fresh, ids, self._types, content, overlay.holders, overlay.created, self.refer)
             if changed:
                 content = overlay.begin_puts(_RECORDS)
                 records.store_changed(self, changed, self._types, content, overlay.holders, overlay.touched, self.refer)
         finally:
+            self._reserved = []
             self.created.extend(reversed(fresh))
             self.dirty.extend(reversed(changed))
 
@@ -104,8 +107,8 @@ class Flushing(Objects):
         return self.database.new_oids(len(fresh))
 
     def store_one(self, obj: durable.Durable) -> None:
-        """Encode one new object (the full path of `records.store_new`)."""
-        oid = durable.oid_of(obj) or self.identify(obj)
+        """Encode one new object (the full path of `records.store_new`), with the id whose turn it is."""
+        oid = durable.oid_of(obj) or self.identify(obj, self._reserved.pop() if self._reserved else 0)
         data, references = self._encode(obj, durable.NEW)
         self.overlay.put(_RECORDS, keys.encode_uint(oid), data)
         for reference in references:

@@ -40,6 +40,7 @@ class Objects(PendingBytes):
         self.lock = threading.RLock()
         self.closed = False
         self._weak_holders: dict[int, weakref.ref[durable.Durable]] = {}
+        self._met: set[Objects] = set()
 
     def _check_open(self) -> None:
         if self.closed:
@@ -64,6 +65,7 @@ class Objects(PendingBytes):
             if data is None:
                 raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
             found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)
+            self._note_elsewhere([found])
             if self.cached_bytes > self.budget:
                 self._make_room()
             return found
@@ -102,6 +104,7 @@ class Objects(PendingBytes):
 
     def _restore(self, obj: durable.Durable, data: bytes) -> None:
         records.restore(self, obj, data, self.catalog.shapes, self._extend)
+        self._note_elsewhere([obj])
         self._make_room()
 
     def _make_room(self) -> None:
@@ -127,6 +130,21 @@ class Objects(PendingBytes):
         if key not in holders:
             holders[key] = weakref.ref(obj, lambda _: holders.pop(key, None))
 
+    def met_elsewhere(self, connection: Objects) -> None:
+        """A record that is being loaded refers to an object of another database, in `connection`."""
+        self._met.add(connection)
+
+    def _note_elsewhere(self, loaded: list[durable.Durable]) -> None:
+        """Let the other databases know which of the loaded objects refer to objects there: they do not hold them."""
+        if not self._met:
+            return
+        met, self._met = self._met, set()
+        for obj in loaded:
+            owners = {id(durable.owner_of(one)) for one in weak_fields(obj)}
+            for connection in met:
+                if id(connection) in owners:
+                    connection.note_weak(obj)
+
     def weak_targets(self) -> dict[int, list[weakref.ref[durable.Durable]]]:
         """The objects that weak fields of loaded objects refer to, each with those that hold it so in Python alone."""
         found: dict[int, list[weakref.ref[durable.Durable]]] = {}
@@ -134,7 +152,7 @@ class Objects(PendingBytes):
             targets = weak_fields(reference())
             if not targets:  # noted again when it is loaded or stored with any
                 self._weak_holders.pop(key, None)
-            for oid in set(map(durable.oid_of, targets)):
+            for oid in {durable.oid_of(one) for one in targets if durable.owner_of(one) is self}:
                 found.setdefault(oid, []).append(reference)
         return found
 
@@ -156,6 +174,7 @@ class Objects(PendingBytes):
             found = records.fetch_many(
                 self, oids, partial(self.read_many, _RECORDS), self.catalog.shapes, self._extend
             )
+            self._note_elsewhere(found)
             self._make_room()
             return found
 
@@ -226,9 +245,9 @@ class Objects(PendingBytes):
             durable.adopt(obj, self)
         return self.identify(obj)
 
-    def identify(self, obj: durable.Durable) -> int:
-        """Give a new object its id."""
-        oid = self.database.new_oid()
+    def identify(self, obj: durable.Durable, oid: int = 0) -> int:
+        """Give a new object its id: `oid`, or else the next one."""
+        oid = oid or self.database.new_oid()
         durable.attach(obj, self, oid)
         self.overlay.created.add(oid)
         self.lifetime.born(oid)

@@ -88,12 +88,13 @@ class Weak(Forwarding):
 
 
 def weak_fields(holder: durable.Durable | None) -> list[durable.Durable]:
-    """What the weak fields of a loaded object refer to, once for each field."""
-    if holder is None or not holder._perdure_weak_ or durable.state_of(holder) <= durable.GHOST:
+    """What the weak fields of a loaded object refer to, once for each field; so is any field into another database."""
+    if holder is None or durable.state_of(holder) <= durable.GHOST:
         return []
-    weak = holder._perdure_weak_
+    weak, home = holder._perdure_weak_ or (), durable.owner_of(holder)
     found = durable.fields(holder).items()
-    return [value for name, value in found if name in weak and isinstance(value, durable.Durable)]
+    objects = [(name, value) for name, value in found if isinstance(value, durable.Durable)]
+    return [value for name, value in objects if name in weak or durable.owner_of(value) not in (home, None)]
 
 
 def find_weak(connection: Connection, reference: codec.Reference) -> Weak:

@@ -15,18 +15,18 @@ from perdure.storage import spaces
 __all__ = ["compare", "describe", "get_address", "get_type"]
 
 
-def compare(first: Any, second: Any, tags: Any = None, /) -> bool:
+def compare(obj_1: Any, obj_2: Any, tags: Any = None) -> bool:
     """Whether two memo objects are of one type and have equal fields, all the way down.
 
     With `tags`, each of these must be on both objects or on none. The objects may be versions from snapshots.
     Raises `TypeError` for anything but memo objects.
     """
-    for obj in (first, second):
+    for obj in (obj_1, obj_2):
         if not isinstance(obj, Memo):
             raise TypeError(f"compare takes memo objects, not {type(obj).__name__}")
-    if not _Comparison().equal(first, second):
+    if not _Comparison().equal(obj_1, obj_2):
         return False
-    return all(_has(first, tag) == _has(second, tag) for tag in tags or ())
+    return all(_has(obj_1, tag) == _has(obj_2, tag) for tag in tags or ())
 
 
 def _has(obj: Memo, tag: object) -> bool:

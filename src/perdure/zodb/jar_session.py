@@ -153,11 +153,12 @@ class JarSession(Session):
             self.created.append(value)
         return codec.Reference(oid or self.identify(value), class_id, False)
 
-    def identify(self, obj: durable.Durable) -> int:
-        """Give a new object its id."""
-        if not self._spare_ids:
-            self._spare_ids = self.database.new_oids(_SPARE_IDS)[::-1]
-        oid = self._spare_ids.pop()
+    def identify(self, obj: durable.Durable, oid: int = 0) -> int:
+        """Give a new object its id: `oid`, or else the next one."""
+        if not oid:
+            if not self._spare_ids:
+                self._spare_ids = self.database.new_oids(_SPARE_IDS)[::-1]
+            oid = self._spare_ids.pop()
         durable.attach(obj, self, oid)
         self.overlay.created.add(oid)
         self.overlay.holders[oid] = -1
