@@ -28,7 +28,7 @@ NAMES = """
     is_private is_query is_singleton is_table_view join list load load_all locked make_sum materialized memo migrate
     migration no open read_only refresh rename_field retry select_deleted select_modified select_new serialize set
     set_cache_size set_prefix set_restricted signature_of snapshot split_by table_view tag_fields taggify tags
-    tags_of touch tuple types uuid wait weak_proxy weak_set
+    tags_of touch tuple types uuid wait weak_proxy weak_set CompositeTag TagPrefix tag_prefix
 """
 
 
@@ -62,7 +62,8 @@ def test_the_typing_names_are_the_types_of_what_the_functions_give() -> None:
     given = {
         db0.Memo: thing, db0.MemoWeakProxy: db0.weak_proxy(thing), db0.EnumType: size, db0.EnumValue: size.S,
         db0.QueryObject: db0.find(Thing), db0.Tag: db0.as_tag(thing), db0.TagSet: db0.no("kept"),
-        db0.ListObject: db0.list(), db0.TupleObject: db0.tuple(()), db0.SetObject: db0.set(), db0.DictObject: db0.dict(),
+        db0.ListObject: db0.list(), db0.TupleObject: db0.tuple(()), db0.SetObject: db0.set(),
+        db0.DictObject: db0.dict(),
         db0.ByteArrayObject: db0.bytearray(), db0.IndexObject: db0.index(), db0.ObjectTagManager: db0.tags(thing),
         db0.Snapshot: db0.snapshot(), db0.PrefixMetaData: db0.get_current_prefix(),
         db0.MemoMetaClass: db0.get_memo_class(thing), db0.AtomicManager: db0.atomic(), db0.LockedManager: db0.locked(),
