@@ -29,6 +29,7 @@ from perdure.query.expression import (
     Within,
     both,
     either,
+    tagged,
 )
 from perdure.query.functions import function_signature
 from perdure.session import resolve_class
@@ -143,6 +144,13 @@ def _members(parts: list[Any], source: _Source) -> list[Node]:
     return [_read(part, source) for part in parts]
 
 
+def _read_both(parts: list[Any], source: _Source) -> Node:
+    # Most queries are of tags alone, and those seen before need no sorting again.
+    if all(len(part) == 2 and part[0] == _CODES[Tagged] for part in parts):
+        return tagged(tuple([key for _, key in parts]))
+    return both(_members(parts, source))
+
+
 _READERS: dict[int, Callable[[list[Any], _Source], Node]] = {
     _CODES[Empty]: lambda parts, source: Empty(*parts),
     _CODES[Tagged]: lambda parts, source: Tagged(*parts),
@@ -151,7 +159,7 @@ _READERS: dict[int, Callable[[list[Any], _Source], Node]] = {
     _CODES[TheObject]: lambda parts, source: TheObject(*parts),
     _CODES[Range]: lambda parts, source: Range(source.oid_of(parts[0]), *parts[1:]),
     _CODES[Not]: lambda parts, source: Not(*_members(parts, source)),
-    _CODES[And]: lambda parts, source: both(_members(parts, source)),
+    _CODES[And]: _read_both,
     _CODES[Or]: lambda parts, source: either(_members(parts, source)),
     _CODES[Sorted]: lambda parts, source: Sorted(_read(parts[0], source), source.oid_of(parts[1]), *parts[2:]),
     _CODES[Sliced]: lambda parts, source: Sliced(_read(parts[0], source), *parts[1:]),

@@ -19,10 +19,10 @@ from perdure.query.group_cache import Members
 from perdure.query.group_defs import GroupDef
 from perdure.query.result import Query
 from perdure.query.splitting import label_of
-from perdure.session import Connection, Database
+from perdure.session import Connection, Database, by_chunk
 from perdure.storage import spaces
 
-__all__ = ["FastQuery", "changed_since", "minus", "overlap", "size"]
+__all__ = ["FastQuery", "changed_since", "ids_in", "minus", "overlap", "size"]
 
 _RECORDS = spaces.RECORDS.id
 _AT_ONCE = 4096
@@ -143,9 +143,16 @@ def changed_since(database: Database, after: int, upto: int) -> Members | None:
         logged = database.storage.changes(after, upto)
     except StateUnavailableError:
         return None
-    found: Members = {}
-    for space in (spaces.RECORDS.id, spaces.ENTRIES.id, spaces.COUNTERS.id):
-        for first, count in cast("list[tuple[int, int]]", logged.get(space, [])):
+    by_id = (spaces.RECORDS.id, spaces.ENTRIES.id, spaces.COUNTERS.id)
+    return union([ids_in(cast("list[tuple[int, int]]", logged.get(space, []))) for space in by_id])
+
+
+def ids_in(runs: Iterable[tuple[int, int]]) -> Members:
+    """The ids of runs, each a first id and how many follow one another."""
+    runs = list(runs)
+    found = by_chunk([first for first, count in runs if count == 1])
+    for first, count in runs:
+        if count > 1:
             _add_run(found, first, first + count)
     return found
 
@@ -154,7 +161,10 @@ def _add_run(found: Members, first: int, end: int) -> None:
     while first < end:
         number = first >> 16
         stop = min(end, (number + 1) << 16)
-        found.setdefault(number, BitMap()).add_range(first & 0xFFFF, stop - (number << 16))
+        chunk = found.get(number)
+        if chunk is None:
+            chunk = found[number] = BitMap()
+        chunk.add_range(first & 0xFFFF, stop - (number << 16))
         first = stop
 
 

@@ -7,6 +7,7 @@ those of classes, which are looked up as for any stored object.
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any, cast
 
 from perdure.errors import CorruptRecordError, PerdureError, QueryError
@@ -16,7 +17,6 @@ from perdure.model import EnumValue
 from perdure.model.enums import value_of
 from perdure.query.context import database_connection
 from perdure.query.definition import from_plain, to_plain
-from perdure.query.expression import Node, Range, Sorted, walk
 from perdure.query.labels import shown
 from perdure.query.result import Query
 from perdure.session import Connection, resolve_class
@@ -67,9 +67,8 @@ def deserialize_at(data: Any, connection_at: Any) -> Any:
         return value_of(*rest)
     database, name, plain = rest
     connection = connection_at(database_connection(database, name))
-    node = from_plain(plain, class_of=lambda *names: _class_of(connection, *names))
-    _check_indexes(node, connection)
-    return Query(connection, node)
+    class_of = partial(_class_of, connection)
+    return Query(connection, from_plain(plain, partial(_existing_index, connection), class_of))
 
 
 def _class_of(connection: Connection, identity: str, module: str, qualname: str) -> type:
@@ -101,12 +100,11 @@ def _checksum(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=_CHECKSUM).digest()
 
 
-def _check_indexes(node: Node, connection: Connection) -> None:
+def _existing_index(connection: Connection, oid: int) -> int:
     """Refuse a query on an index that is gone: it would find nothing, without a word."""
-    for one in walk(node):
-        if isinstance(one, Range | Sorted):
-            class_id = connection.class_id_of(one.index_oid)
-            if class_id is None:
-                raise DeadReferenceError(f"the index #{one.index_oid} of the query was deleted")
-            if class_id != _INDEX_CLASS:
-                raise CorruptRecordError(f"the object #{one.index_oid} of the query is no index")
+    class_id = connection.class_id_of(oid)
+    if class_id is None:
+        raise DeadReferenceError(f"the index #{oid} of the query was deleted")
+    if class_id != _INDEX_CLASS:
+        raise CorruptRecordError(f"the object #{oid} of the query is no index")
+    return oid

@@ -7,14 +7,13 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, cast
 
-from pyroaring import BitMap
-
 from perdure.errors import WorkspaceError
 from perdure.query import Query
 from perdure.query.context import live
 from perdure.query.evaluation import Evaluation
 from perdure.query.expression import Elsewhere, Node, Not, both
 from perdure.query.finding import unordered
+from perdure.query.group_rows import ids_in
 from perdure.session import Connection
 from perdure.storage import spaces
 from perdure.workspace.functions import snapshot
@@ -24,7 +23,6 @@ __all__ = ["ModIterable", "ModIterator", "SnapshotWindow", "select_deleted", "se
 
 _RECORDS = spaces.RECORDS.id
 _BATCH = 256
-_CHUNK = 1 << 16
 
 Compare = Callable[[Any, Any], bool]
 
@@ -128,26 +126,15 @@ def _changed_members(node: Node, before: Connection, after: Connection) -> list[
     """Ids of the objects that `node` finds on both connections and whose records the commits between them wrote."""
     if after.state <= before.state:
         return []
-    changes = before.database.storage.changes(before.state, after.state)
-    runs = cast("list[tuple[int, int]]", changes.get(_RECORDS, []))
+    commits = before.database.storage.each_change(before.state, after.state)
+    runs = [run for changes in commits for run in cast("list[tuple[int, int]]", changes.get(_RECORDS, ()))]
     old, new = Evaluation(before).plan(node), Evaluation(after).plan(node)
     found: list[int] = []
-    for number, written in sorted(_chunks_of(runs).items()):
+    for number, written in sorted(ids_in(runs).items()):
         members = written & old.chunk(number)
         if members:
             found.extend(number << 16 | low for low in members & new.chunk(number))
     return found
-
-
-def _chunks_of(runs: list[tuple[int, int]]) -> dict[int, BitMap]:
-    """Chunk → low 16 bits of the ids in runs of a first id and a number."""
-    chunks: dict[int, BitMap] = {}
-    for first, count in runs:
-        last = first + count - 1
-        for number in range(first >> 16, (last >> 16) + 1):
-            base = number << 16
-            chunks.setdefault(number, BitMap()).add_range(max(first - base, 0), min(last - base + 1, _CHUNK))
-    return chunks
 
 
 class SnapshotWindow:
