@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.kernel import durable
+from perdure.errors import CorruptRecordError
+from perdure.kernel import durable, keys
 from perdure.query import as_tag, filter_query, find, find_in, split_by, tags, tags_of
-from perdure.session import Connection, Database
+from perdure.session import Connection, Database, tagging
+from perdure.storage import spaces
 
 from .conftest import Quiet, Special, Thing, names
 
@@ -42,6 +44,35 @@ def test_it_applies_to_what_is_found_at_the_call(things: list[Thing]) -> None:
     manager.add("seen")
     tags(things[4]).add("later")
     assert names(find("seen")) == {3}
+
+
+@pytest.mark.parametrize("add", [True, False])
+def test_a_damaged_row_fails_the_call_and_nothing_is_changed(
+    things: list[Thing], connection: Connection, monkeypatch: pytest.MonkeyPatch, add: bool
+) -> None:
+    monkeypatch.setattr(tagging, "_AT_ONCE", 3)
+    connection.flush()
+    rows = [connection.tagging.row(durable.oid_of(thing)) for thing in things[:8]]
+    connection.overlay.put(spaces.OBJECT_TAGS.id, keys.encode_uint(durable.oid_of(things[8])), b"\xff damaged")
+    with pytest.raises(CorruptRecordError):
+        (tags(find("all")).add if add else tags(find("all")).remove)("all", "even", "x")
+    assert [connection.tagging.row(durable.oid_of(thing)) for thing in things[:8]] == rows
+    assert len(find("all")) == 10 and len(find("even")) == 5 and not find("x")
+
+
+def test_what_keeps_a_regular_tag_or_not_lives_or_goes(things: list[Thing], connection: Connection) -> None:
+    tags(things[1], passive=True).add("passive")
+    connection.commit()
+    oids = [durable.oid_of(thing) for thing in things]
+    things.clear()
+    tags(find("all")).remove("all")
+    assert names(find(Thing)) == {0, 2, 4, 6, 8}
+    connection.commit()
+    assert [*map(connection.contains, oids)] == [True, False] * 5
+    tags(find("even")).remove("even")
+    connection.commit()
+    assert not any(map(connection.contains, oids))
+    assert list(connection.database.verify()) == []
 
 
 def test_an_empty_result_is_valid(things: list[Thing]) -> None:

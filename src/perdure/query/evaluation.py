@@ -35,6 +35,8 @@ __all__ = ["Evaluation", "Leaf", "Plan", "make_plan", "planner"]
 
 _NONE = BitMap()
 _KEPT = 512
+_SHIFTED = 1 << 16
+"""Bitmaps have numbers below 2³²: chunks below this one can be shifted to where they belong."""
 _ORPHANS, _HEAD = "orphans", "head"
 
 
@@ -71,6 +73,16 @@ class Plan:
     def contains(self, oid: int) -> bool:
         """Whether an object id is a member."""
         return oid & 0xFFFF in self.chunk(oid >> 16)
+
+    def all_ids(self) -> list[int]:
+        """The members in ascending order."""
+        found: list[int] = []
+        for number in sorted(self.chunks()):
+            if number < _SHIFTED:
+                found.extend(self.chunk(number).shift(number << 16))
+            else:
+                found.extend([number << 16 | low for low in self.chunk(number)])
+        return found
 
     def ids(self, skip: int = 0) -> Iterator[int]:
         """The members in ascending order, without the first `skip`."""

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from perdure.query.evaluation import Evaluation, Leaf, Plan, planner
-from perdure.query.expression import Elsewhere, Node, Sliced
+from perdure.query.expression import Elsewhere, Node, Sliced, is_ordered
 from perdure.session import by_chunk
 
-__all__ = ["Row", "count", "ids", "rows"]
+__all__ = ["Row", "count", "distinct_ids", "ids", "rows"]
 
 _T = TypeVar("_T")
 
@@ -27,6 +27,13 @@ def ids(node: Node, evaluation: Evaluation, skip: int = 0) -> Iterator[int]:
     What they depend on is read before the iterator is returned.
     """
     return evaluation.plan(node).ids(skip)
+
+
+def distinct_ids(node: Node, evaluation: Evaluation) -> list[int]:
+    """The object ids that `node` gives, each once."""
+    if is_ordered(node) or isinstance(node, Sliced | Elsewhere):
+        return [*dict.fromkeys(ids(node, evaluation))]
+    return evaluation.plan(node).all_ids()
 
 
 @singledispatch

@@ -10,7 +10,7 @@ from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import changes, durable
 from perdure.query.context import connection_of, is_memo
 from perdure.query.labels import Tag, is_type_key, read_key, refuse, shown, to_tag
-from perdure.query.ordering import ids
+from perdure.query.ordering import distinct_ids
 from perdure.query.result import Query
 from perdure.session import Connection
 
@@ -69,7 +69,7 @@ class ObjectTagManager(changes.Tagger):
         if passive:
             for owner in {*owners, *[query.connection for query in queries]}:
                 _check_passive(owner, keys)
-        found = [[*dict.fromkeys(ids(query.node, query.evaluate()))] for query in queries]
+        found = [distinct_ids(query.node, query.evaluate()) for query in queries]
         plain = {*map(type, keys)} == _BYTES_ONLY
         for obj, owner in zip(objects, owners, strict=True):
             resolved = cast("tuple[bytes, ...]", keys) if plain else _resolve(owner, keys, add)

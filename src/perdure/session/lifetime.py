@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from perdure.kernel import codec, durable, keys, records
@@ -68,9 +68,9 @@ class Lifetime:
         self._connection.overlay.hold(oid, -1)
         self._lost.add(oid)
 
-    def lost(self, oid: int) -> None:
-        """The object lost a tag that held it."""
-        self._lost.add(oid)
+    def lost(self, oids: Iterable[int]) -> None:
+        """The objects lost the last tag that held them."""
+        self._lost.update(oids)
 
     def release_references(self, data: bytes) -> None:
         """Release what a record holds."""

@@ -45,7 +45,8 @@ class PendingBytes(durable.Owner):
 
     def read_many(self, space: int, wanted: list[bytes]) -> list[bytes | None]:
         """The newest values of several keys."""
-        contents = [content for overlay in self.overlays if (content := overlay.puts.get(space))]
+        known = [content for overlay in self.overlays if (content := overlay.puts.get(space))]
+        contents = [content for content in known if not content.keys().isdisjoint(wanted)]
         if not contents:
             return self.view.get_many(space, wanted)
         pending: dict[bytes, bytes | None] = {}

@@ -8,6 +8,8 @@ its posting, and in that of its passive mark.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, cast
 
 from pyroaring import BitMap
@@ -89,6 +91,20 @@ def decode_row(data: bytes | None) -> Row:
         raise CorruptRecordError("damaged tags of an object: neither a tuple of tags nor a list of two")
     regular, passive = cast("list[tuple[bytes, ...]]", value)
     return {**dict.fromkeys(regular, False), **dict.fromkeys(passive, True)}
+
+
+@dataclass(slots=True)
+class _SetChange:
+    """What adding or removing tags of a set of objects comes to."""
+
+    tags: Tags
+    add: bool
+    passive: bool
+    rows: list[tuple[list[bytes], bytes | None]] = field(default_factory=list)
+    """Encoded ids of objects, and the row that they get."""
+    added: dict[bytes, list[int]] = field(default_factory=dict)
+    removed: dict[bytes, list[int]] = field(default_factory=dict)
+    lost: list[int] = field(default_factory=list)
 
 
 class Tagging:
@@ -176,31 +192,34 @@ class Tagging:
         with connection.lock:
             connection.flush()
             connection.generation += 1
+            change = _SetChange(tags, add, passive)
             for start in range(0, len(oids), _AT_ONCE):
-                self._change_part(oids[start : start + _AT_ONCE], tags, add, passive)
+                self._work_out(change, oids[start : start + _AT_ONCE])
+            connection.lifetime.lost(change.lost)
+            content = connection.overlay.begin_puts(_TAGS)
+            for ids, row in change.rows:
+                content.update(zip(ids, repeat(row)))
+            self._post(change.added, change.removed)
 
-    def _change_part(self, oids: list[int], tags: Tags, add: bool, passive: bool) -> None:
+    def _work_out(self, change: _SetChange, oids: list[int]) -> None:
+        """What changes for some of the objects of a set; writes nothing, so that an error leaves nothing half done."""
         connection = self._connection
         ids = changes.encode_ids(oids)
         rows = connection.read_many(_TAGS, ids)
         untyped = {entry.class_id for entry in connection.catalog.entries() if not entry.typed}
         kinds = [connection.class_id_of(oid) for oid in oids] if untyped else [None] * len(oids)
-        added: dict[bytes, list[int]] = {}
-        removed: dict[bytes, list[int]] = {}
         for (before, kind), (alike, keys_) in changes.group_alike(rows, kinds, oids, ids).items():
             row, moves = decode_row(before), cast(Moves, {})
-            if add:
-                self._add(row, 0, tags, passive, moves)
-            elif self._remove(row, 0, tags, moves):
-                for oid in alike:
-                    connection.lifetime.lost(oid)
+            if change.add:
+                self._add(row, 0, change.tags, change.passive, moves)
+            elif self._remove(row, 0, change.tags, moves):
+                change.lost += alike
             if kind in untyped and _is_quiet(cls := connection.class_of(cast(int, kind))):
                 self._type_late(row, 0, cls, moves)
             if moves:
-                connection.overlay.begin_puts(_TAGS).update(dict.fromkeys(keys_, encode_row(row) if row else None))
+                change.rows.append((keys_, encode_row(row) if row else None))
             for tag, moved in moves.items():
-                (added if moved[0] else removed).setdefault(tag, []).extend(alike)
-        self._post(added, removed)
+                (change.added if moved[0] else change.removed).setdefault(tag, []).extend(alike)
 
     def _add_alike(self, before: bytes | None, tags: Tags, ids: list[bytes]) -> list[bytes]:
         """Add tags to objects that had the same tags, worked out once for all of them; the tags new to them."""
@@ -222,7 +241,7 @@ class Tagging:
                 row = rows[oid] = decode_row(before)
             if how == changes.REMOVE:
                 if self._remove(row, oid, tags, moves):
-                    self._connection.lifetime.lost(oid)
+                    self._connection.lifetime.lost((oid,))
             else:
                 self._add(row, oid, tags, how == changes.ADD_PASSIVE, moves)
             if quiet and _is_quiet(cls := type(self._connection.objects[oid])):
@@ -239,7 +258,7 @@ class Tagging:
                     moves.setdefault(passive_mark(tag), {})[oid] = True
 
     def _remove(self, row: Row, oid: int, tags: Tags, moves: Moves) -> bool:
-        """Whether the object lost a tag that held it."""
+        """Whether the object lost the last tag that held it."""
         lost = False
         for tag in tags:
             passive = row.pop(tag, None)
@@ -248,7 +267,7 @@ class Tagging:
                 if passive:
                     moves.setdefault(passive_mark(tag), {})[oid] = False
                 lost = lost or not passive
-        return lost
+        return lost and all(row.values())
 
     def _type_late(self, row: Row, oid: int, cls: type[durable.Durable], moves: Moves) -> None:
         """Give an object of a class without default tags its type tag while it has regular tags."""
