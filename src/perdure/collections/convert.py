@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -81,6 +82,8 @@ def _check_zone(zone: dt.tzinfo | None) -> None:
 
 
 def _convert_tuple(value: tuple[object, ...], converting: Converting) -> tuple[object, ...]:
+    if hasattr(value, "_fields"):
+        raise _losing(value, "the names of its fields", "tuple(value), or make it a memo class")
     items = [converting.convert(item) for item in value]
     if type(value) is tuple and all(map(_same, items, value)):
         return value
@@ -92,9 +95,20 @@ def _convert_frozenset(value: frozenset[object], converting: Converting) -> froz
     return value if type(value) is frozenset else frozenset(items)
 
 
+def _refuse_ordered(value: OrderedDict[object, object], converting: Converting) -> object:
+    raise _losing(value, "how it compares", "dict(value)")
+
+
+def _losing(value: object, what: str, instead: str) -> TypeError:
+    kind = type(value)
+    shown = f"{kind.__module__}.{kind.__qualname__}"
+    return TypeError(f"a value of type {shown} cannot be stored: it would lose {what}; store {instead}")
+
+
 def _same(one: object, other: object) -> bool:
     return one is other
 
 
+register_conversion(OrderedDict, _refuse_ordered)
 register_conversion(tuple, _convert_tuple)
 register_conversion(frozenset, _convert_frozenset)
