@@ -27,7 +27,7 @@ cdef enum:
     _CLEAN = 1
     _DIRTY = 3
     _FIRST_FREE_ID = 64
-    _OBJECT_BYTES = 160      # rough cost of a loaded object besides its values
+    _OBJECT_BYTES = 280      # cost of a loaded object besides its record, as measured with three fields
 
 OBJECT_BYTES = _OBJECT_BYTES
 

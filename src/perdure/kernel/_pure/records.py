@@ -11,7 +11,7 @@ from . import codec, durable, keys
 from .embedded import EmbeddedSet, load_view
 from .embedding import PART, PART_DICT, PART_LINK, PART_SET
 
-OBJECT_BYTES = 160
+OBJECT_BYTES = 280
 _FIRST_FREE_ID = 64
 _PACKED_START = b"\xe1\x0f"
 
