@@ -9,31 +9,13 @@ import pytest
 from perdure.collections import Dict, List, Set
 from perdure.session import Connection, get_root, set_root
 from perdure.session.verifying import verify
+from tests.threads import together
 
 from .things import reopen
 
 EACH = 1500
 
 pytestmark = pytest.mark.usefixtures("frequent_switches")
-
-
-def together(*works: Callable[[], Any]) -> None:
-    """Run all in threads of their own; the first error is raised here."""
-    errors: list[BaseException] = []
-
-    def guarded(work: Callable[[], Any]) -> None:
-        try:
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def committing(connection: Connection, done: threading.Event) -> Callable[[], None]:

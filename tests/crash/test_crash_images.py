@@ -1,22 +1,18 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
+from crash_running import run_program
 
-PROGRAM = Path(__file__).with_name("crash_images.py")
+run = partial(run_program, "crash_images.py")
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not any(map(shutil.which, ("cc", "gcc", "clang"))),
     reason="crash images need Linux and a C compiler",
 )
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(PROGRAM), *arguments], capture_output=True, text=True, check=False)
 
 
 def test_every_disk_that_a_power_failure_can_leave_shows_the_last_or_the_next_commit():

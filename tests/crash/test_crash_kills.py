@@ -1,19 +1,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
+from crash_running import run_program
 
-PROGRAM = Path(__file__).with_name("crash_kills.py")
+run = partial(run_program, "crash_kills.py")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes to kill are forked")
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(PROGRAM), *arguments], capture_output=True, text=True, check=False)
 
 
 def test_no_kill_loses_a_committed_state_or_shows_another():

@@ -1,19 +1,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
+from crash_running import run_program
 
-PROGRAM = Path(__file__).with_name("crash_together.py")
+run = partial(run_program, "crash_together.py")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes to kill are forked")
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(PROGRAM), *arguments], capture_output=True, text=True, check=False)
 
 
 def test_no_kill_tears_a_commit_over_several_prefixes():

@@ -115,19 +115,3 @@ def test_both_entries_of_a_pair_are_written_and_its_member_held(twin, members, b
     assert content == expected
     totals = {oid: before.get(oid, 0) + (oid in members) for oid in {*members, *before}}
     assert holders == {oid: total for oid, total in totals.items() if total}
-
-
-@pytest.mark.parametrize("twin", TWINS)
-def test_loaded_gives_all_objects_or_none(twin):
-    changes, durable = twin
-    owner = durable.Owner()
-    first, second = things(durable, 2)
-    for oid, obj in ((1, first), (2, second)):
-        durable.attach(obj, owner, oid)
-        durable.mark_clean(obj, 10)
-    assert changes.loaded(owner.objects, [2, 1, 2]) == [second, first, second]
-    assert changes.loaded(owner.objects, []) == []
-    assert changes.loaded(owner.objects, [1, 3]) is None
-    durable.make_ghost(second)
-    assert changes.loaded(owner.objects, [1, 2]) is None
-    assert changes.loaded(owner.objects, [1]) == [first]

@@ -142,6 +142,7 @@ FOREIGN: dict[str, Callable[[Any], Any]] = {
     "list": lambda node: node.items.append("foreign"),
     "dict": lambda node: node.table.__setitem__("foreign", 1),
     "tag": lambda node: db0.tags(node).add("foreign"),
+    "tag all of a query": lambda node: db0.tags(db0.find(Node)).add("foreign"),
     "create": lambda node: Node("foreign"),
     "touch": lambda node: db0.touch(node),
     "commit": lambda node: db0.commit(),

@@ -75,6 +75,8 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "tag": lambda node: db0.tags(node).add("there"),
     "several tags": lambda node: db0.tags(node).add(["there", "elsewhere"]),
     "untag": lambda node: db0.tags(node).remove("here"),
+    "tag all of a query": lambda node: db0.tags(db0.find("here")).add("there"),
+    "untag all of a query": lambda node: db0.tags(db0.find("here")).remove("here"),
     "touch": lambda node: db0.touch(node),
     "create": lambda node: Node(2),
     "create a list": lambda node: setattr(node, "name", [1, 2]),

@@ -1,12 +1,13 @@
 """Threads that share one connection: what each assigns is committed, by whichever thread commits first."""
 
 import random
-import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import perdure as db0
+from tests.threads import together
 
 from .conftest import reopen
 from .things import Node
@@ -37,28 +38,19 @@ def test_every_value_that_eight_threads_assign_and_commit_is_there_after_a_resta
     db0.close()
     db0.init(tmp_path, prefix="main", autocommit=autocommit, autocommit_interval=1, cache_size=CACHE_BYTES)
     expected: dict[str, int] = {}
-    errors: list[BaseException] = []
 
     def work(share: int) -> None:
         choices = random.Random(share)
         mine = dict.fromkeys(ids[share::THREADS], 0)
-        try:
-            for number in range(ROUNDS):
-                for identifier in choices.sample(list(mine), 4):
-                    node = db0.fetch(identifier)
-                    assert node.name == mine[identifier]
-                    node.name = mine[identifier] = number
-                db0.commit()
-        except BaseException as error:
-            errors.append(error)
+        for number in range(ROUNDS):
+            for identifier in choices.sample(list(mine), 4):
+                node = db0.fetch(identifier)
+                assert node.name == mine[identifier]
+                node.name = mine[identifier] = number
+            db0.commit()
         expected.update(mine)
 
-    threads = [threading.Thread(target=work, args=(share,)) for share in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    together(*[partial(work, share) for share in range(THREADS)])
     db0.close()
     reopen(tmp_path)
     assert {identifier: db0.fetch(identifier).name for identifier in ids} == expected

@@ -1,8 +1,8 @@
 """Eight threads change, query, iterate and commit at once, also over two prefixes; then everything agrees."""
 
 import random
-import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 import perdure as db0
 from perdure.workspace.functions import workspace
+from tests.threads import together
 
 from .things import Node, Root
 
@@ -129,22 +130,8 @@ def work_at_once(root: Path, seconds: float, seed: int, autocommit: bool) -> Non
         kept.small = dict.fromkeys(range(THREADS), 0)
     db0.commit()
     workers = [Worker(mine, kept, far, seed) for mine in range(THREADS)]
-    errors: list[BaseException] = []
-
-    def run(worker: Worker, end: float) -> None:
-        try:
-            worker.run(end)
-        except BaseException as error:
-            errors.append(error)
-
     end = time.monotonic() + seconds
-    threads = [threading.Thread(target=run, args=(worker, end)) for worker in workers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    together(*[partial(worker.run, end) for worker in workers])
     assert all(worker.done for worker in workers)
     db0.close()
     check(root, workers)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import partial
 
 import transaction
 
 from perdure.zodb import DB
 from perdure.zodb.BTrees.OOBTree import OOBTree
+from tests.threads import together
 
 from .things import Thing
 
@@ -17,21 +18,7 @@ THREADS = 4
 
 def in_threads(work: Callable[[int], None]) -> None:
     """Run `work` in several threads; an error in one of them is raised here."""
-    errors: list[BaseException] = []
-
-    def run(number: int) -> None:
-        try:
-            work(number)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    together(*[partial(work, number) for number in range(THREADS)])
 
 
 def test_counters_count_every_commit(db: DB) -> None:

@@ -7,77 +7,8 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from . import (
-        changes,
-        codec,
-        durable,
-        embedded,
-        embedding,
-        entries,
-        identity,
-        keys,
-        mapping,
-        records,
-        sequence,
-        versions,
-    )
-
-    COMPILED: bool
-elif os.environ.get("PERDURE_PURE"):
-    from ._pure import (
-        changes,
-        codec,
-        durable,
-        embedded,
-        embedding,
-        entries,
-        identity,
-        keys,
-        mapping,
-        records,
-        sequence,
-        versions,
-    )
-
-    COMPILED = False
-else:
-    try:
-        from . import (
-            changes,
-            codec,
-            durable,
-            embedded,
-            embedding,
-            entries,
-            identity,
-            keys,
-            mapping,
-            records,
-            sequence,
-            versions,
-        )
-
-        COMPILED = True
-    except ImportError:
-        from ._pure import (
-            changes,
-            codec,
-            durable,
-            embedded,
-            embedding,
-            entries,
-            identity,
-            keys,
-            mapping,
-            records,
-            sequence,
-            versions,
-        )
-
-        COMPILED = False
 
 __all__ = [
     "COMPILED",
@@ -94,3 +25,48 @@ __all__ = [
     "sequence",
     "versions",
 ]
+
+
+def _is_compiled() -> bool:
+    if os.environ.get("PERDURE_PURE"):
+        return False
+    try:
+        for name in __all__[1:]:
+            import_module(f".{name}", __name__)
+    except ImportError:
+        return False
+    return True
+
+
+COMPILED = _is_compiled()
+
+if TYPE_CHECKING or COMPILED:
+    from . import (
+        changes,
+        codec,
+        durable,
+        embedded,
+        embedding,
+        entries,
+        identity,
+        keys,
+        mapping,
+        records,
+        sequence,
+        versions,
+    )
+else:
+    from ._pure import (
+        changes,
+        codec,
+        durable,
+        embedded,
+        embedding,
+        entries,
+        identity,
+        keys,
+        mapping,
+        records,
+        sequence,
+        versions,
+    )

@@ -104,23 +104,6 @@ cdef class Changes:
         return oids, kept, how, types
 
 
-def loaded(dict objects, list oids):
-    """The objects of `oids` in an identity map if all are there with their state, else None."""
-    cdef list found = []
-    cdef PyObject* item
-    cdef Durable obj
-    for oid in oids:
-        item = PyDict_GetItemWithError(objects, oid)
-        if item == NULL:
-            return None
-        obj = <Durable>item
-        if obj.state <= _GHOST:
-            return None
-        obj.touched = 1
-        found.append(obj)
-    return found
-
-
 def encode_ids(list oids):
     """`keys.encode_uint` of each of `oids`."""
     cdef list found = []

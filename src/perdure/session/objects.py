@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
-from perdure.kernel import changes, codec, durable, keys, records
+from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.extensions import read_extension
 from perdure.session.pending import PendingBytes
@@ -168,12 +168,7 @@ class Objects(PendingBytes):
     def prefetch(self, oids: list[int]) -> list[durable.Durable]:
         """The objects of several ids, read in one pass; those that do not exist are left out."""
         with self.lock:
-            present = changes.loaded(self.objects, oids)
-            if present is not None:
-                return present
-            found = records.fetch_many(
-                self, oids, partial(self.read_many, _RECORDS), self.catalog.shapes, self._extend
-            )
+            found = records.fetch_many(self, oids, partial(self.read_many, _RECORDS), self.catalog.shapes, self._extend)
             self._note_elsewhere(found)
             self._make_room()
             return found

@@ -187,8 +187,7 @@ class Tagging:
     def change_all(self, oids: list[int], tags: Tags, add: bool, passive: bool = False) -> None:
         """Add or remove tags of stored objects, given by their ids, now and as one operation; loads no objects."""
         connection = self._connection
-        if connection.gate is not None:
-            connection.gate()
+        connection.ask_before_change()
         with connection.lock:
             connection.flush()
             connection.generation += 1

@@ -67,17 +67,6 @@ class Changes:
         return oids, values, hows, types
 
 
-def loaded(objects: dict[int, Durable], oids: list[int]) -> list[Durable] | None:
-    """The objects of `oids` in an identity map if all are there with their state, else None."""
-    found = []
-    for oid in oids:
-        obj = objects.get(oid)
-        if obj is None or durable.state_of(obj) <= durable.GHOST:
-            return None
-        found.append(obj)
-    return found
-
-
 def encode_ids(oids: list[int]) -> list[bytes]:
     """`keys.encode_uint` of each of `oids`."""
     return [keys.encode_uint(oid) for oid in oids]
