@@ -16,6 +16,7 @@ from perdure.model import scope
 from perdure.model.attributes import assign
 from perdure.model.restriction import NONE, Restriction
 from perdure.query import Query
+from perdure.security import clear_bindings
 from perdure.session import Forwarding
 from perdure.workspace.atomic import AsyncAtomicManager, AtomicManager
 from perdure.workspace.prefix import OpenOptions
@@ -215,6 +216,7 @@ def _end() -> None:
             _workspace = None
             scope.install(None)
             scope.set_current(None)
+            clear_bindings()
             atexit.unregister(_close_at_exit)
 
 

@@ -16,6 +16,7 @@ from perdure.engine.lock_file import LockFile
 from perdure.errors import ConflictError, PerdureError, WorkspaceError
 from perdure.model import scope
 from perdure.model.restriction import NONE, Restriction, lift, restrict
+from perdure.security import name_prefix
 from perdure.session import Connection, Database
 from perdure.workspace.atomic import Blocks
 from perdure.workspace.autocommit import Autocommit
@@ -105,6 +106,7 @@ class Workspace:
             )
         self.prefixes[name] = prefix
         self._known[prefix.database.uuid] = name
+        name_prefix(prefix.database.uuid, name)
         scope.opened(prefix.connection)
         recall(prefix.connection)
         restrict(prefix.database.uuid, options.restriction)
