@@ -6,7 +6,6 @@ undone, over commits, reopening and the end of objects; asked on the head, on an
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import perdure as db0
+from perdure.workspace.functions import workspace
 
 Label = tuple["str | int", ...]
 """The elements of a tag; a number stands for the object with that number. One element is a plain or an object tag."""
@@ -311,14 +311,15 @@ class Tagging(RuleBasedStateMachine):
             assert db0.getrefcount(self.item(number)) == len(row) - len(passive) + (number in self.world.kept)
 
     def teardown(self) -> None:
-        with contextlib.suppress(RuntimeError):
-            self.finish()
-        db0.close()
-        self.directory.cleanup()
-
-    def finish(self) -> None:
-        self.commit()
-        assert list(db0.workspace().opened(None).database.verify()) == [] if hasattr(db0, "workspace") else True
+        problems = []
+        try:
+            if self.states:
+                self.commit()
+                problems = list(workspace().current_prefix().database.verify())
+        finally:
+            db0.close()
+            self.directory.cleanup()
+        assert not problems
 
 
 TestTagging = Tagging.TestCase
