@@ -1,7 +1,7 @@
 """Random work with tags of every kind, through the memo face, against a model of plain dictionaries.
 
-Plain, object and composite tags, regular and passive, of objects and of whole queries, in nested blocks that are kept or
-undone, over commits, reopening and the end of objects; asked on the head, on any past state, and serialized.
+Plain, object and composite tags, regular and passive, of objects and of whole queries, in nested blocks that are kept
+or undone, over commits, reopening and the end of objects; asked on the head, on any past state, and serialized.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class World:
             case "tag":
                 return any(row.get(value) for row in self.rows.values())
             case "prefix":
-                return any(passive and under(value)(label) for row in self.rows.values() for label, passive in row.items())
+                labels = [label for row in self.rows.values() for label, passive in row.items() if passive]
+                return any(map(under(value), labels))
             case "type":
                 return False
             case "or":

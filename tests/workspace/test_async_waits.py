@@ -23,8 +23,10 @@ class WatchedLock:
         self.seconds: list[float] = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        if threading.get_ident() != self._thread or not blocking or self._lock.acquire(blocking=False):
-            return bool(threading.get_ident() == self._thread and blocking or self._lock.acquire(blocking, timeout))
+        if threading.get_ident() != self._thread or not blocking:
+            return bool(self._lock.acquire(blocking, timeout))
+        if self._lock.acquire(blocking=False):
+            return True
         before = time.perf_counter()
         taken = bool(self._lock.acquire(blocking, timeout))
         self.seconds.append(time.perf_counter() - before)
@@ -138,7 +140,6 @@ def test_no_lock_of_a_thread_s_block_is_waited_for_by_the_thread_of_the_loop(run
 def test_loops_of_two_threads_take_turns_and_neither_stops_for_the_other(run: Any) -> None:
     kept = Root([])
     inside, turned = threading.Event(), threading.Event()
-    failures: list[BaseException] = []
 
     async def add(name: str, number: int) -> None:
         async with db0.async_atomic():
@@ -164,18 +165,12 @@ def test_loops_of_two_threads_take_turns_and_neither_stops_for_the_other(run: An
         turned.set()
         await asyncio.gather(*waiting)
 
-    def in_thread() -> None:
-        try:
-            run(first())
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=in_thread)
+    thread = threading.Thread(target=run, args=(first(),))
     thread.start()
     run(second())
     thread.join()
     values = list(kept.value)
-    assert failures == [] and values[0] == "first"
+    assert values[0] == "first"
     pairs = list(zip(values[1::2], values[2::2], strict=True))
     for name in ("one", "two"):
         assert [number for one, number in pairs if one == name] == list(range(20))
@@ -213,7 +208,7 @@ def test_inside_of_read_only_blocks_it_waits_for_nobody(run: Any) -> None:
 
 
 class Work:
-    """A loop whose tasks hold blocks for long, beside threads that do too and a prefix that commits every millisecond."""
+    """A loop whose tasks hold blocks for long, beside threads that do too and commits every millisecond."""
 
     def __init__(self, kept: Any) -> None:
         self.kept = kept
@@ -266,7 +261,8 @@ def soak(path: Path, run: Any, seconds: float, pause: float) -> tuple[Work, list
 
     async def main() -> None:
         watched, end = watch(), time.monotonic() + seconds
-        threads = [threading.Thread(target=work.block, args=(end, pause)), threading.Thread(target=work.change, args=(end,))]
+        threads = [threading.Thread(target=work.block, args=(end, pause))]
+        threads.append(threading.Thread(target=work.change, args=(end,)))
         for thread in threads:
             thread.start()
         await asyncio.gather(work.count(end), work.read(end), *(work.hold(end, pause) for _ in range(20)))
