@@ -13,6 +13,8 @@ cdef class Layout:
     cdef int count
     cdef int inline_count
     cdef readonly bint frozen
+    cdef readonly bint watched      # whether each access to a field is asked for: see durable_watched.pxi
+    cdef readonly bint restricted   # whether the objects are looked at when they are given out
     cdef int position(self, str name) except -2
 
 
@@ -48,6 +50,17 @@ cdef class Durable:
 
 
 cdef int guarded  # whether a guard is to be asked before a change
+
+
+cdef int sifting  # whether values are to be looked at before they are given out
+cdef int sift(Durable value) except -1
+
+
+cdef inline object released(object value):
+    """A value that is given out: an object of a restricted class only if it may be seen."""
+    if sifting and isinstance(value, Durable) and (<Durable>value).layout.restricted:
+        sift(<Durable>value)
+    return value
 
 
 cdef inline bint is_open(Owner owner):

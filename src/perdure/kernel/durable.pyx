@@ -115,6 +115,7 @@ cdef class Layout:
         self.descriptors = set()
         self.count = 0
         self.frozen = bool(getattr(cls, "_perdure_immutable_", False))
+        self.watched = bool(getattr(cls, "_perdure_watched_", False))
 
     cdef int position(self, str name) except -2:
         """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""
@@ -137,7 +138,7 @@ cdef class Layout:
         if index < _SLOTS:
             self.slots[index] = <PyObject*>name
             self.count = index + 1
-            self.inline_count = min(self.count, _INLINE)
+            self.inline_count = 0 if self.watched else min(self.count, _INLINE)
         return index
 
     def mask_of(self, names):
@@ -245,7 +246,7 @@ cdef int refuse_change(Durable self) except -1:
 cdef int set_checked(Durable self, str name, object value) except -1:
     """The full path of an assignment: volatile names, descriptors, loading, registration, conversion."""
     cdef int index
-    cdef bint frozen = self.layout.frozen
+    cdef bint frozen = self.layout.frozen, created = False
     if _is_volatile(name):
         self.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
         PyObject_GenericSetAttr(self, name, value)
@@ -262,6 +263,8 @@ cdef int set_checked(Durable self, str name, object value) except -1:
         ensure_loaded(self)
         PyObject_GenericSetAttr(self, name, value)
         return 0
+    if self.layout.watched:
+        created = ask_assignment(self, index, name)
     if frozen:  # values are converted when the object is complete
         ensure_writable(self)
         return put_field(self, index, value)
@@ -270,7 +273,12 @@ cdef int set_checked(Durable self, str name, object value) except -1:
         ensure_loaded(self)
         value = self._perdure_convert_(name, value)
     ensure_writable(self)
+    if created:
+        ask_again(self, index, name)
     return put_field(self, index, value)
+
+
+include "durable_watched.pxi"
 
 
 cdef class Durable:
@@ -297,11 +305,15 @@ cdef class Durable:
         for index in range(layout.inline_count):
             if layout.slots[index] == <PyObject*>name:
                 if self.mask & (1ULL << index):
-                    if not self.touched:
+                    if self.touched != quick:
                         self.touched = 1
+                        if sifting:
+                            return read_watched(self, name)
                     return perdure_taken(PERDURE_FIELD(self, index))
                 break
         else:
+            if layout.watched or sifting:
+                return read_watched(self, name)
             if not PyUnicode_CHECK_INTERNED(name):
                 position = PyDict_GetItemWithError(layout.positions, name)
                 if position != NULL and <object>position < _INLINE and self.mask & (1ULL << <int><object>position):
@@ -327,6 +339,8 @@ cdef class Durable:
             if index < 0:
                 ensure_loaded(self)
             else:
+                if self.layout.watched:
+                    ask_deletion(self, index, name)
                 ensure_writable(self)
                 drop_field(self, index)
                 return
@@ -629,54 +643,7 @@ cdef int clear_fields(Durable obj) except -1:
     return 0
 
 
-cdef PyObject* part_of(Durable root, unsigned int number) except? NULL:
-    """The part of that number if it is loaded, else NULL."""
-    return PyDict_GetItemWithError(root.owner.objects, root.oid + number)
-
-
-cdef bint has_parts(Durable root) except -1:
-    """Whether parts are in the identity map: those of a ghost are there because something holds them."""
-    cdef unsigned int number
-    for number in range(1, root.parts + 1):
-        if part_of(root, number) != NULL:
-            return True
-    return False
-
-
-cdef bint is_held_inside(Durable root) except -1:
-    """Whether Python code holds parts of an object that it does not hold itself."""
-    if root.state == _CLEAN:
-        make_ghost(root)
-    return has_parts(root)
-
-
-cdef bint is_in_use(Durable root) except -1:
-    """Whether parts were used since the last sweep, or carry members that cannot be loaded again."""
-    cdef unsigned int number
-    cdef PyObject* part
-    cdef bint used = False
-    for number in range(1, root.parts + 1):
-        part = part_of(root, number)
-        if part != NULL:
-            used |= (<Durable>part).touched or (<Durable>part).volatile & _PINNED
-            (<Durable>part).touched = 0
-    return used
-
-
-cdef int ghost_parts(Durable root) except -1:
-    """Parts are loaded and dropped with their root; those that nothing holds leave the identity map."""
-    cdef unsigned int number
-    cdef PyObject* part
-    for number in range(1, root.parts + 1):
-        part = part_of(root, number)
-        if part != NULL and (<Durable>part).state > _GHOST:
-            (<Durable>part).state = _GHOST
-            clear_fields(<Durable>part)
-    for number in range(1, root.parts + 1):
-        part = part_of(root, number)
-        if part != NULL and Py_REFCNT(<object>part) == 1:
-            del root.owner.objects[root.oid + number]
-    return 0
+include "durable_parts.pxi"
 
 
 def make_ghost(Durable obj):

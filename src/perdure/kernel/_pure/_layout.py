@@ -19,6 +19,8 @@ class Layout:
         self._positions: dict[str, int] = {}
         self._descriptors: set[str] = set()
         self.frozen = bool(getattr(cls, "_perdure_immutable_", False))
+        self.watched = bool(getattr(cls, "_perdure_watched_", False))
+        self.restricted = False
 
     def position(self, name: str) -> int:
         """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""
@@ -37,6 +39,10 @@ class Layout:
         self._positions[name] = len(self.names)
         self.names.append(name)
         return len(self.names) - 1
+
+    def index_of(self, name: str) -> int:
+        """Index of `name`, -1 when it has none."""
+        return self._positions.get(name, -1)
 
     def mask_of(self, names: tuple[str, ...]) -> int:
         """The mask of an object that has exactly the fields `names`."""

@@ -9,39 +9,52 @@ from typing import Any
 
 from perdure.errors import ClosedObjectError, ImmutableError, ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
-from perdure.kernel._pure._layout import (
-    SLOTS,
-    WIDE,
-    Layout,  # noqa: F401  (part of this module for its users)
-    bit,
-    layout_for,
+from perdure.kernel._pure._fields import (
+    field_values,
+    fields,
+    is_volatile,
+    is_wide,
+    mask_of,
+    needs_no_state,
+    restore_fields,
+    set_field,
+)
+from perdure.kernel._pure._layout import SLOTS, Layout, bit, layout_for
+from perdure.kernel._pure._parts import are_in_use, clear, ghost_parts, loaded_parts
+from perdure.kernel._pure._states import CLEAN, DEAD, DIRTY, GHOST, MAP_ONLY, NEW, PINNED
+from perdure.kernel._pure._watched import (
+    CREATE,
+    DELETE,
+    GRANTED,
+    READ,
+    UPDATE,
+    ask,
+    has_field,
+    is_default,
+    is_sifting,
+    released,
+    restrict,
+    set_sifter,
+    set_watcher,
+    watch,
 )
 
-DEAD = -1
-GHOST = 0
-CLEAN = 1
-NEW = 2
-DIRTY = 3
+__all__ = [
+    "CLEAN", "CREATE", "DEAD", "DELETE", "DIRTY", "GHOST", "GRANTED", "NEW", "READ", "UPDATE", "Durable",
+    "DurableType", "Layout", "Owner", "adopt", "attach", "begin_store", "construct", "describe", "detach",
+    "field_values", "fields", "get_ambient", "guard_change", "has_references", "is_building", "is_frozen",
+    "is_transient", "is_volatile", "is_wide", "kill", "layout_for", "load", "loosen", "make_ghost", "mark_clean",
+    "mark_dirty", "mask_of", "oid_of", "owner_of", "parts_of", "remove_field", "restore_fields", "restrict", "revive",
+    "root_of", "set_ambient", "set_field", "set_freezer", "set_guard", "set_owner", "set_sifter", "set_state",
+    "set_watcher", "size_of", "state_of", "stored", "visible_fields", "watch",
+]  # fmt: skip
 
 _VOLATILE = 1
-_PINNED = 2
 _PLAIN = frozenset({int, str, float, type(None), bool, bytes})
-_MAP_ONLY = 2  # references that `sys.getrefcount` counts for an object that only the identity map holds
 
 _get = object.__getattribute__
 _set = object.__setattr__
 _delete = object.__delattr__
-
-
-def is_volatile(name: str) -> bool:
-    """Whether fields of this name are never stored."""
-    return name.startswith(("_v_", "_X__"))
-
-
-def _needs_no_state(name: str) -> bool:
-    if name.startswith("__"):
-        return name != "__dict__" and name.endswith("__")
-    return name.startswith(("_perdure_", "_p_"))
 
 
 class _Struct:
@@ -88,19 +101,21 @@ class Durable:
         struct: _Struct = _get(self, "_perdure_struct_")
         if name == "_perdure_struct_":
             return struct
-        if struct.state <= GHOST and not _needs_no_state(name):
+        if struct.state <= GHOST and not needs_no_state(name):
             load(self)
         struct.touched = 1
+        if (struct.layout.watched or is_sifting()) and not is_volatile(name) and not needs_no_state(name):
+            return _read_watched(self, name)
         return _get(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         struct = self._perdure_struct_
         if is_volatile(name):
-            struct.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
+            struct.volatile |= PINNED if name.startswith("_X__") else _VOLATILE
             _set(self, name, value)
             return
         frozen = struct.layout.frozen
-        if _needs_no_state(name):
+        if needs_no_state(name):
             if frozen and name.startswith("__"):
                 _refuse_change(self)
             _set(self, name, value)
@@ -110,24 +125,26 @@ class Durable:
             load(self)
             _set(self, name, value)
             return
+        created = struct.layout.watched and _ask_assignment(self, index, name)
         if type(value) not in _PLAIN and not frozen:
             load(self)
             value = self._perdure_convert_(name, value)
         mark_dirty(self)
+        if created and has_field(self, index):  # another thread was quicker
+            ask(self, name, UPDATE)
         _set(self, name, value)
         struct.mask |= bit(index)
 
     def __delattr__(self, name: str) -> None:
         struct = self._perdure_struct_
-        if not is_volatile(name) and not _needs_no_state(name):
+        if not is_volatile(name) and not needs_no_state(name):
             index = struct.layout.position(name)
             if index < 0:
                 load(self)
             else:
-                mark_dirty(self)
-                _delete(self, name)
-                if index < SLOTS:
-                    struct.mask &= ~(1 << index)
+                if struct.layout.watched:
+                    _ask_deletion(self, index, name)
+                _drop_field(self, index, name)
                 return
         _delete(self, name)
 
@@ -136,6 +153,64 @@ class Durable:
 
     def _perdure_forget_(self) -> None:
         pass
+
+
+def _read_watched(obj: Durable, name: str) -> Any:
+    """The full path of reading an attribute."""
+    layout = obj._perdure_struct_.layout
+    index = layout.index_of(name)
+    if index < 0:
+        return _get(obj, name)
+    if layout.watched and (has_field(obj, index) or is_default(layout.cls, name)):
+        answer = ask(obj, name, READ)
+        if answer is not GRANTED:
+            return answer
+        load(obj)  # what was asked may have run any code
+    return released(_get(obj, name))
+
+
+def _ask_assignment(obj: Durable, index: int, name: str) -> bool:
+    """Ask for the right to create or change a field; whether it is one to be created."""
+    load(obj)
+    if is_frozen(obj):
+        _refuse_change(obj)
+    there = has_field(obj, index)
+    ask(obj, name, UPDATE if there else CREATE)
+    return not there
+
+
+def _ask_deletion(obj: Durable, index: int, name: str) -> None:
+    """Ask for the right to delete a field, if it is there."""
+    load(obj)
+    if is_frozen(obj):
+        _refuse_change(obj)
+    if has_field(obj, index):
+        ask(obj, name, DELETE)
+
+
+def _drop_field(obj: Durable, index: int, name: str) -> None:
+    mark_dirty(obj)
+    _delete(obj, name)
+    if index < SLOTS:
+        obj._perdure_struct_.mask &= ~(1 << index)
+
+
+def visible_fields(obj: Durable, left_out: Iterable[str] = ()) -> dict[str, Any]:
+    """`fields` of the loaded object as the caller may see them, without those `left_out`."""
+    load(obj)
+    found = fields(obj)
+    for name in left_out:
+        found.pop(name, None)
+    watched = obj._perdure_struct_.layout.watched
+    for name in list(found) if watched or is_sifting() else ():
+        answer = ask(obj, name, READ) if watched else GRANTED
+        found[name] = released(found[name]) if answer is GRANTED else answer
+    return found
+
+
+def remove_field(obj: Durable, name: str) -> None:
+    """Delete a field without asking: a store's own work."""
+    _drop_field(obj, obj._perdure_struct_.layout.position(name), name)
 
 
 _ambient: Owner | None = None
@@ -351,14 +426,14 @@ class Owner:
             struct = obj._perdure_struct_
             if struct.state not in (GHOST, CLEAN):
                 continue
-            if struct.touched or _are_in_use(obj):
+            if struct.touched or are_in_use(obj):
                 struct.touched = 0
             elif struct.parts and struct.state == CLEAN:
                 make_ghost(obj)
-            elif not any(True for _ in _loaded_parts(obj)) and sys.getrefcount(obj) <= _MAP_ONLY + 1:
+            elif not any(True for _ in loaded_parts(obj)) and sys.getrefcount(obj) <= MAP_ONLY + 1:
                 self.cached_bytes -= struct.size
                 del self.objects[struct.oid]
-            elif struct.state == CLEAN and not struct.volatile & _PINNED:
+            elif struct.state == CLEAN and not struct.volatile & PINNED:
                 make_ghost(obj)
 
     def is_held(self, oid: int) -> bool:
@@ -373,7 +448,7 @@ class Owner:
         """Whether more than `count` references to the object exist besides that of the identity map."""
         if oid not in self.objects:
             return False
-        return sys.getrefcount(self.objects[oid]) > _MAP_ONLY + count or _is_held_inside(self.objects[oid])
+        return sys.getrefcount(self.objects[oid]) > MAP_ONLY + count or _is_held_inside(self.objects[oid])
 
     def forget(self, oid: int) -> None:
         """Remove the object from the identity map, if it is there."""
@@ -392,7 +467,7 @@ class Owner:
         while created:
             obj = created.pop()
             struct = obj._perdure_struct_
-            if sys.getrefcount(obj) > _MAP_ONLY and struct.state == NEW and struct.owner is self:
+            if sys.getrefcount(obj) > MAP_ONLY and struct.state == NEW and struct.owner is self:
                 kept.append(obj)
         return kept
 
@@ -407,64 +482,18 @@ def make_ghost(obj: Durable) -> None:
         if root is not None and root._perdure_struct_.state > GHOST:
             make_ghost(root)
     obj._perdure_forget_()
-    _clear(obj)
+    clear(obj)
     if struct.owner is not None:
         struct.owner.cached_bytes -= struct.size
     struct.size = 0
     struct.state = GHOST
-    _ghost_parts(obj)
-
-
-def _clear(obj: Durable) -> None:
-    _raw_fields(obj).clear()
-    obj._perdure_struct_.mask = obj._perdure_struct_.volatile = 0
-
-
-def _loaded_parts(root: Durable) -> Iterable[Durable]:
-    """The parts in the identity map: those of a ghost are there because something holds them."""
-    struct = root._perdure_struct_
-    if struct.owner is not None:
-        objects = struct.owner.objects
-        yield from [objects[oid] for oid in range(struct.oid + 1, struct.oid + struct.parts + 1) if oid in objects]
+    ghost_parts(obj)
 
 
 def _is_held_inside(root: Durable) -> bool:
     if root._perdure_struct_.parts and root._perdure_struct_.state == CLEAN:
         make_ghost(root)
-    return any(True for _ in _loaded_parts(root))
-
-
-def _are_in_use(root: Durable) -> bool:
-    used = False
-    for part in _loaded_parts(root):
-        struct = part._perdure_struct_
-        used = used or bool(struct.touched or struct.volatile & _PINNED)
-        struct.touched = 0
-    return used
-
-
-def _ghost_parts(root: Durable) -> None:
-    struct = root._perdure_struct_
-    for part in _loaded_parts(root):
-        if part._perdure_struct_.state > GHOST:
-            part._perdure_struct_.state = GHOST
-            _clear(part)
-    part = root
-    if struct.owner is not None:
-        objects = struct.owner.objects
-        for oid in range(struct.oid + 1, struct.oid + struct.parts + 1):
-            if oid in objects and sys.getrefcount(objects[oid]) <= _MAP_ONLY:
-                del objects[oid]
-
-
-def _raw_fields(obj: Durable) -> dict[str, Any]:
-    """The instance's own dict."""
-    for base in type(obj).__mro__:
-        getter = base.__dict__.get("__dict__")
-        if getter is not None and type(getter).__name__ == "getset_descriptor":
-            content: dict[str, Any] = getter.__get__(obj)
-            return content
-    return {}
+    return any(True for _ in loaded_parts(root))
 
 
 def kill(obj: Durable) -> None:
@@ -472,7 +501,7 @@ def kill(obj: Durable) -> None:
     if obj._perdure_struct_.state > GHOST:
         make_ghost(obj)
     obj._perdure_struct_.state = DEAD
-    for part in _loaded_parts(obj):
+    for part in loaded_parts(obj):
         part._perdure_struct_.state = DEAD
 
 
@@ -635,48 +664,6 @@ def owner_of(obj: Durable) -> Any:
 def size_of(obj: Durable) -> int:
     """Bytes charged to the cache for this object."""
     return obj._perdure_struct_.size
-
-
-def mask_of(obj: Durable) -> int:
-    """The bit mask of the fields that the object has; above 2**63 when it has more names than bits."""
-    return obj._perdure_struct_.mask
-
-
-def is_wide(obj: Durable) -> bool:
-    """Whether the mask cannot name all fields of the object."""
-    return obj._perdure_struct_.mask & WIDE != 0
-
-
-def fields(obj: Durable) -> dict[str, Any]:
-    """A new dict of the stored fields, without loading: names in the order in which the class first saw them."""
-    content = _raw_fields(obj)
-    struct = obj._perdure_struct_
-    if struct.mask & WIDE:
-        return {name: value for name, value in content.items() if not is_volatile(name) and not _needs_no_state(name)}
-    return {name: content[name] for name in struct.layout.names_of(struct.mask)}
-
-
-def field_values(obj: Durable) -> list[Any]:
-    """The stored fields' values in layout order, without loading. Not for wide objects."""
-    return list(fields(obj).values())
-
-
-def restore_fields(obj: Durable, names: tuple[str, ...], values: list[Any]) -> None:
-    """Set loaded fields on a ghost, also those that the class now handles by a data descriptor."""
-    struct = obj._perdure_struct_
-    content = _raw_fields(obj)
-    for name, value in zip(names, values, strict=True):
-        content[name] = value
-        position = struct.layout.position(name)
-        struct.mask |= bit(position) if position >= 0 else WIDE
-
-
-def set_field(obj: Durable, name: str, value: Any) -> None:
-    """Set a field without conversion or registration."""
-    _set(obj, name, value)
-    index = obj._perdure_struct_.layout.position(name)
-    if index >= 0:
-        obj._perdure_struct_.mask |= bit(index)
 
 
 def describe(obj: Durable) -> str:
