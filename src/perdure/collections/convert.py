@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from perdure.kernel import durable
-from perdure.session import Weak, find_extension
+from perdure.session import Weak, check_identified, find_extension
 
 __all__ = ["Converting", "convert", "register_conversion"]
 
@@ -40,7 +40,7 @@ def convert(value: object) -> object:
     (1, 'a')
     """
     kind = type(value)
-    if kind in _PLAIN or isinstance(value, (durable.Durable, Weak)):
+    if kind in _PLAIN:
         return value
     return Converting().convert(value)
 
@@ -58,7 +58,10 @@ class Converting:
     def convert(self, value: object) -> object:
         """See `convert`."""
         kind = type(value)
-        if kind in _PLAIN or isinstance(value, (durable.Durable, Weak)):
+        if kind in _PLAIN or isinstance(value, Weak):
+            return value
+        if isinstance(value, durable.Durable):
+            check_identified(value)
             return value
         known = self._known.get(id(value))
         if known is not None:

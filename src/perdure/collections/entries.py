@@ -93,6 +93,7 @@ class KeyedMethods(mapping.HotMapping):
             return ABSENT
         entry = ordering.Entry(connection, key, data, self._perdure_ordered_)
         self._perdure_keep_(entry.key, entry.value)
+        connection.note_elsewhere(self)
         self._perdure_charge_(_ENTRY_BYTES + 3 * len(data))
         return entry.value
 
@@ -168,6 +169,7 @@ class KeyedMethods(mapping.HotMapping):
     def _perdure_read_all_(self) -> None:
         stored, size = ordering.read_all(self)
         self._perdure_complete_with_(stored)
+        durable.owner_of(self).note_elsewhere(self)
         self._perdure_charge_(len(stored) * _ENTRY_BYTES + 3 * size - self._perdure_weight_)
 
     def _perdure_pairs_(self) -> Iterator[tuple[Any, Any]]:
@@ -303,6 +305,15 @@ class KeyedMethods(mapping.HotMapping):
         else:
             for key in values[1:]:
                 self._perdure_keep_(key, None)
+
+    def _perdure_loosen_(self) -> tuple[object, ...]:
+        """Make values that are objects of other databases weak; all keys and values in memory, then."""
+        home, hot = durable.owner_of(self), self._perdure_entries_()
+        for key, value in hot.items():
+            if isinstance(value, durable.Durable) and durable.owner_of(value) not in (home, None):
+                self._perdure_special_ = True
+                hot[key] = Weak(value)
+        return (*map(original_key, hot), *hot.values())
 
     @staticmethod
     def _perdure_dropped_(connection: Connection, oid: int) -> None:

@@ -150,9 +150,14 @@ class _Rewriting:
             raise TypeError(f"a key of type {type(key).__module__}.{type(key).__qualname__} cannot be stored")
         return (keys.EnumKey(found.code, 0), codec.encode_value(found.payload))
 
-    def identify(self, obj: durable.Durable) -> keys.ObjectId:
-        if durable.owner_of(obj) is self.connection and durable.oid_of(obj):
+    def identify(self, obj: durable.Durable) -> object:
+        owner = durable.owner_of(obj)
+        if owner is self.connection and durable.oid_of(obj):
             return keys.ObjectId(durable.oid_of(obj))
+        if owner is not None and owner.database is not self.connection.database:
+            found = find_extension(self.connection, obj)
+            if found is not None:  # an address: database, id and the name that the database had
+                return (keys.EnumKey(found.code, 0), *cast("tuple[object, ...]", found.payload)[:2])
         if not self.adding:
             raise UnknownKey(durable.describe(obj))
         return keys.ObjectId(self.connection.add(obj))

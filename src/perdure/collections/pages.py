@@ -14,7 +14,7 @@ from typing import Any
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel import durable, sequence
-from perdure.session import register_builtin
+from perdure.session import Weak, register_builtin
 
 __all__ = ["Page", "open_node", "read", "restore_node", "root_values", "splice", "walk"]
 
@@ -41,6 +41,9 @@ class Page(Node):
 
     def _perdure_restore_(self, values: list[object]) -> None:
         restore_node(self, values)
+
+    def _perdure_loosen_(self) -> tuple[object, ...]:
+        return loosen(self)
 
     @staticmethod
     def _perdure_dropped_(connection: object, oid: int) -> None:
@@ -110,6 +113,18 @@ def restore_node(node: Node, values: list[Any]) -> None:
     else:
         raise CorruptRecordError(f"damaged record of {durable.describe(node)}: it is no page")
     node._perdure_set_(items, ends)
+
+
+def loosen(node: Node) -> tuple[object, ...]:
+    """Make the elements of a loaded node that are objects of other databases weak; all elements, then."""
+    items = node._perdure_items_
+    if type(items) is not list or node._perdure_ends_ is not None:
+        return ()
+    home = durable.owner_of(node)
+    for place, item in enumerate(items):
+        if isinstance(item, durable.Durable) and durable.owner_of(item) not in (home, None):
+            items[place] = Weak(item)
+    return tuple(items)
 
 
 def root_values(root: Root) -> list[object]:

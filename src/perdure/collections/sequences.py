@@ -7,7 +7,7 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 from perdure.collections.comparing import equal, first_difference
-from perdure.collections.pages import read, restore_node, root_values, walk
+from perdure.collections.pages import loosen, read, restore_node, root_values, walk
 from perdure.kernel import durable, sequence
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ class SequenceMethods(sequence.HotSequence):
         self._perdure_set_(items, None)
 
     # -- storing -----------------------------------------------------------------------------------------------
+
+    def _perdure_loosen_(self) -> tuple[object, ...]:
+        return loosen(self)
 
     def _perdure_store_(self) -> list[object]:
         return root_values(self)

@@ -16,5 +16,10 @@ cdef inline bint is_plain(object value):
     cdef object kind = type(value)
     return (
         kind is int or kind is str or kind is float or value is None
-        or kind is bool or kind is bytes or isinstance(value, Durable)
+        or kind is bool or kind is bytes or isinstance(value, Durable) and is_identified(<Durable>value)
     )
+
+
+cdef inline bint is_identified(Durable obj):
+    """Whether others may refer to the object: its `__init__` is over, or it has its id before that."""
+    return not obj.building or obj.oid != 0

@@ -52,6 +52,24 @@ def restore_fields(Durable obj, tuple names, list values):
             obj.mask |= WIDE
 
 
+def set_class(Durable obj, cls):
+    """Make `obj` an instance of `cls`, another definition of its class; what it has loaded stays.
+
+    Raises TypeError when Python lays out instances of the two in different ways.
+    """
+    cdef Layout layout = layout_of(cls)
+    cdef dict found = fields(obj)
+    cdef unsigned char volatile = obj.volatile
+    others = {name: value for name, value in (<dict>PyObject_GenericGetDict(obj, NULL)).items() if name not in found}
+    PyObject_GenericSetAttr(obj, "__class__", cls)
+    clear_fields(obj)
+    obj.layout = layout
+    obj.volatile = volatile
+    obj.touched = 0
+    restore_fields(obj, tuple(found), list(found.values()))
+    (<dict>PyObject_GenericGetDict(obj, NULL)).update(others)
+
+
 def set_field(Durable obj, str name, value):
     """Set a field without conversion or registration."""
     cdef int index = obj.layout.position(name)

@@ -50,7 +50,7 @@ class Memo(durable.Durable):
         return unsupported(self, name, value, reason)
 
     def _perdure_item_(self, value: object) -> object:
-        return convert(value)
+        return value if isinstance(value, durable.Durable) else convert(value)
 
     def _perdure_convert_(self, name: str, value: Any) -> Any:
         return convert_field(self, name, value)

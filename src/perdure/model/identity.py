@@ -9,7 +9,7 @@ from perdure.errors import ObjectError, ReferenceError, WorkspaceError
 from perdure.kernel import durable, identity
 from perdure.model import scope
 from perdure.model.weak import Address, Foreign, address_of
-from perdure.session import Connection, StandIn, Weak
+from perdure.session import Connection, StandIn, Weak, check_identified
 
 __all__ = ["find_by_uuid", "parse_uuid", "uuid", "uuid_of_address"]
 
@@ -41,8 +41,7 @@ def check_identity(obj: durable.Durable | Weak | Foreign) -> None:
         obj = obj.target
     if not isinstance(obj, StandIn) and not hasattr(type(obj), "_perdure_factory_"):
         raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} objects have none")
-    if durable.is_building(obj) and not durable.oid_of(obj):
-        raise ObjectError(f"no UUID before the end of __init__; use uuid(materialized(self)) in {type(obj).__name__}")
+    check_identified(obj)
     if durable.owner_of(obj) is None and durable.state_of(obj) == durable.GHOST:
         raise ObjectError(f"{durable.describe(obj)} is no longer accessible: its database was closed")
 

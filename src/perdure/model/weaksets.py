@@ -10,7 +10,7 @@ from perdure.errors import ObjectError
 from perdure.kernel import durable
 from perdure.model.base import Memo
 from perdure.model.weak import Foreign, address_of, expired
-from perdure.session import Connection, Forwarding, Weak, register_builtin
+from perdure.session import Connection, Forwarding, Weak, check_identified, register_builtin
 
 __all__ = ["WeakSet"]
 
@@ -42,6 +42,8 @@ class WeakSet(durable.Durable):
         """Put a memo object (or a weak reference to one) into the set."""
         if not isinstance(member, Memo | Weak | Foreign):
             raise ObjectError(f"weak_set only accepts memo object instances, not {type(member).__name__}")
+        if isinstance(member, Memo):
+            check_identified(member)
         key = address_of(member)[:2]
         with guard(self):
             durable.mark_dirty(self)

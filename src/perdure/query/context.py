@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from perdure.errors import ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.session import Connection, builtin_id
+from perdure.session import Connection, builtin_id, check_identified
 
 __all__ = [
     "attach",
@@ -82,10 +81,7 @@ def identified(obj: durable.Durable) -> tuple[Connection, int]:
     oid = durable.oid_of(obj)
     if oid:
         return connection, oid
-    if durable.is_building(obj):
-        raise ObjectError(
-            f"{durable.describe(obj)} has no identity (UUID) before its __init__ ends; use materialized(self) there"
-        )
+    check_identified(obj)
     with connection.lock:
         return connection, connection.add(obj)
 

@@ -25,7 +25,7 @@ from perdure.query.index_keys import (
 )
 from perdure.query.labels import shown
 from perdure.query.result import Query
-from perdure.session import Connection, register_builtin
+from perdure.session import Connection, check_identified, register_builtin
 
 __all__ = ["Index"]
 
@@ -96,11 +96,6 @@ class Index(changes.Filing, Generic[_K, _V]):
     def _join(self, owner: Any, other: Any, member: durable.Durable) -> None:
         """Bring index and member to one connection; the rare case that they are not on one yet."""
         if other is None:
-            if durable.is_building(member):
-                raise ObjectError(
-                    f"{durable.describe(member)} cannot be indexed before its __init__ ends; "
-                    "use materialized(self) there"
-                )
             other = owner or connection_of(member)
         if owner is None:
             other.add(self)
@@ -219,6 +214,7 @@ _UNKNOWN = -1
 def _check_member(obj: object) -> None:
     if not is_memo(obj):
         raise QueryError(f"the values of an index are memo objects, not {shown(obj)}")
+    check_identified(cast(durable.Durable, obj))
     changes.FILEABLE.add(type(obj))
 
 

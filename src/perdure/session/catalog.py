@@ -9,6 +9,7 @@ later one. Two processes that meet a new class at once give it two ids, which me
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,7 +46,8 @@ class ClassEntry:
     flags: dict[str, object]
     bases: tuple[int, ...]
     cls: type[durable.Durable] | None = None
-    by_mask: dict[int, Shape] = field(default_factory=dict)
+    masks: dict[type, dict[int, Shape]] = field(default_factory=dict)
+    """Shapes by the mask of an object, whose bits mean other names in each definition of the class."""
     by_names: dict[tuple[str, ...], Shape] = field(default_factory=dict)
     dictionary_id: int = 0
 
@@ -205,12 +207,31 @@ class Catalog:
             if entry is None or not issubclass(cls, durable.Durable):
                 return None
             _check_flags(entry, cls)
-            entry.cls = cls
-            entry.by_mask.clear()
-            for shape in entry.by_names.values():
-                shape.cls = None
-            self._by_type[cls] = entry
+            self._bind(entry, cls)
             return entry
+
+    def _bind(self, entry: ClassEntry, cls: type[durable.Durable]) -> None:
+        entry.cls = cls
+        for shape in entry.by_names.values():
+            shape.cls = None
+        self._by_type[cls] = entry
+
+    def redefine(self, cls: type[durable.Durable]) -> list[int]:
+        """Let a class that was just defined take the place of its earlier definition, if there is one in use here.
+
+        The ids that stand for it. One that says something else of the layout of its objects is not taken: using it
+        raises the error.
+        """
+        with self._lock:
+            wanted = identity_of(cls)
+            found = [one for one in self._classes.values() if one.identity == wanted and one.cls not in (None, cls)]
+            with suppress(ObjectError):
+                for entry in found:
+                    _check_flags(entry, cls)
+                for entry in found:
+                    self._bind(entry, cls)
+                return [entry.class_id for entry in found]
+            return []
 
     def _create(self, cls: type[durable.Durable]) -> ClassEntry:
         with self._lock:
@@ -241,12 +262,18 @@ class Catalog:
         if durable.is_wide(obj):
             return self._shape_named(entry, tuple(durable.fields(obj)))
         mask = durable.mask_of(obj)
-        found = entry.by_mask.get(mask)
+        by_mask = self.by_mask(cls)
+        found = by_mask.get(mask)
         if found is None:
             with self._lock:
                 found = self._shape_named(entry, durable.layout_for(cls).names_of(mask))
-                entry.by_mask[mask] = found
+                by_mask[mask] = found
         return found
+
+    def by_mask(self, cls: type[durable.Durable]) -> dict[int, Shape]:
+        """The shapes that are known of the objects of a class, by their masks."""
+        masks = self.entry_for(cls).masks
+        return masks.get(cls) or masks.setdefault(cls, {})
 
     def _shape_named(self, entry: ClassEntry, names: tuple[str, ...]) -> Shape:
         with self._lock:

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+from weakref import WeakSet
 
 from perdure.errors import ClassNotFoundError
 from perdure.kernel import durable
 
-__all__ = ["StandIn", "identity_of", "register_class", "resolve_class"]
+__all__ = ["StandIn", "identity_of", "observe_definitions", "register_class", "resolve_class"]
 
 _registered: dict[str, type[durable.Durable]] = {}
+_FROZEN = "_perdure_immutable_"
+_observers: WeakSet[Any] = WeakSet()
+
+
+def observe_definitions(observer: Any) -> None:
+    """Call `observer.defined(cls)` whenever a class is defined, as long as something holds the observer."""
+    _observers.add(observer)
 
 
 def identity_of(cls: type) -> str:
@@ -26,6 +34,15 @@ def register_class(cls: type[durable.Durable], *, replace: bool = True) -> None:
     """Make `cls` the class of its identity in this process; a redefinition replaces the earlier class."""
     if replace or identity_of(cls) not in _registered:
         _registered[identity_of(cls)] = cls
+        for observer in list(_observers):
+            observer.defined(cls)
+
+
+def is_redefinition(cls: type, earlier: type) -> bool:
+    """Whether `cls` is another definition of the class `earlier`, whose objects can be its objects."""
+    if cls is earlier or identity_of(cls) != identity_of(earlier):
+        return False
+    return issubclass(earlier, StandIn) or getattr(cls, _FROZEN, False) == getattr(earlier, _FROZEN, False)
 
 
 def resolve_class(identity: str, module: str, qualname: str, *, imports: bool = True) -> type[durable.Durable]:

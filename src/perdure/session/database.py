@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from perdure.errors import ConflictError, DatabaseLockedError, ReadOnlyError
-from perdure.kernel import codec
+from perdure.kernel import codec, durable
 from perdure.session.catalog import Catalog
+from perdure.session.classes import observe_definitions
 from perdure.session.connection import Connection
 from perdure.session.packing import collect_garbage
 from perdure.session.verifying import verify
@@ -50,6 +51,7 @@ class Database:
         self._options: dict[str, Any] = {}
         self.catalog = Catalog(storage)
         self.uuid = self._read_identity()
+        observe_definitions(self)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None, *, name: str | None = None, **options: Any) -> Database:
@@ -125,8 +127,18 @@ class Database:
             raise ReadOnlyError(f"{self.name} is open for reading only")
         made = Connection(self, self.storage.view(at), writable=writable, **options)
         made.is_fixed = at is not None
-        self._connections.add(made)
+        self.join(made)
         return made
+
+    def join(self, connection: Connection) -> None:
+        """Count a connection among those that work on this database."""
+        self._connections.add(connection)
+
+    def defined(self, cls: type[durable.Durable]) -> None:
+        """A class was defined: if it is another definition of one of those here, it takes the place of that."""
+        class_ids = self.catalog.redefine(cls)
+        for connection in list(self._connections):
+            connection.redefined(class_ids, cls)
 
     def connections(self) -> list[Connection]:
         """The open connections of this process at the newest states; those of past states hold nothing."""

@@ -52,20 +52,30 @@ class Flushing(Objects):
 
     def _refer_object(self, obj: durable.Durable) -> codec.Reference | codec.Extension:
         owner = durable.owner_of(obj)
-        if durable.state_of(obj) == durable.DEAD:  # deleted, or its `__init__` failed: nothing to hold
-            oid = durable.oid_of(obj) or self.database.new_oid()
-            return codec.Reference(oid, self.catalog.class_id(type(obj)), True)
+        if durable.state_of(obj) == durable.DEAD:
+            return self._refer_dead(obj)
         if owner is not None and owner is not self and (durable.oid_of(obj) or owner.database is not self.database):
             found = None if owner.database is self.database else find_extension(cast("Connection", self), obj)
             if found is None:
                 raise ObjectError(f"{durable.describe(obj)} belongs to another connection; get it through this one")
+            self.met_elsewhere(owner)
             return found
         oid = durable.oid_of(obj) if owner is self else 0
         return codec.Reference(oid or self.add(obj), self.catalog.class_id(type(obj)), False)
 
+    def _refer_dead(self, obj: durable.Durable) -> codec.Reference | codec.Extension:
+        """A reference to what was deleted, or whose `__init__` failed: it holds nothing, and is known to be expired."""
+        owner, oid = durable.owner_of(obj), durable.oid_of(obj)
+        if oid and owner is not None and owner.database is not self.database:
+            found = find_extension(cast("Connection", self), obj)
+            if found is not None:
+                return found
+        return codec.Reference(oid or self.database.new_oid(), self.catalog.class_id(type(obj)), True)
+
     def flush(self) -> None:
         """Encode new and changed objects into the overlay and make them clean."""
         with self.lock:
+            self._take_definitions()
             if not (self.created or self.dirty or self.tagging.has_changes()):
                 return
             with unguarded() if is_guarded() else nullcontext():
@@ -131,7 +141,7 @@ class Flushing(Objects):
         if builtin_id(cls):
             return None
         typed = self.tagging.instances_of(self.catalog.class_id(cls)) if is_typed(cls) else None
-        self._types[cls] = (self.catalog.entry_for(cls).by_mask, typed)
+        self._types[cls] = (self.catalog.by_mask(cls), typed)
         return typed
 
     def store_changed_one(self, obj: durable.Durable) -> None:
@@ -156,6 +166,7 @@ class Flushing(Objects):
         durable.begin_store(obj)
         try:
             data = self._encode_values(obj)
+            self.note_elsewhere(obj)
         except BaseException:
             durable.set_state(obj, state)
             raise

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
+from perdure.session.classes import is_redefinition
 from perdure.session.extensions import read_extension
 from perdure.session.pending import PendingBytes
 from perdure.session.weak import Weak, find_weak, weak_fields
@@ -41,6 +43,7 @@ class Objects(PendingBytes):
         self.closed = False
         self._weak_holders: dict[int, weakref.ref[durable.Durable]] = {}
         self._met: set[Objects] = set()
+        self._redefined: list[tuple[list[int], type[durable.Durable]]] = []
 
     def _check_open(self) -> None:
         if self.closed:
@@ -65,7 +68,7 @@ class Objects(PendingBytes):
             if data is None:
                 raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
             found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)
-            self._note_elsewhere([found])
+            self.note_elsewhere(found)
             if self.cached_bytes > self.budget:
                 self._make_room()
             return found
@@ -104,7 +107,7 @@ class Objects(PendingBytes):
 
     def _restore(self, obj: durable.Durable, data: bytes) -> None:
         records.restore(self, obj, data, self.catalog.shapes, self._extend)
-        self._note_elsewhere([obj])
+        self.note_elsewhere(obj)
         self._make_room()
 
     def _make_room(self) -> None:
@@ -131,10 +134,10 @@ class Objects(PendingBytes):
             holders[key] = weakref.ref(obj, lambda _: holders.pop(key, None))
 
     def met_elsewhere(self, connection: Objects) -> None:
-        """A record that is being loaded refers to an object of another database, in `connection`."""
+        """A record that is being loaded or stored refers to an object of another database, in `connection`."""
         self._met.add(connection)
 
-    def _note_elsewhere(self, loaded: list[durable.Durable]) -> None:
+    def note_elsewhere(self, *loaded: durable.Durable) -> None:
         """Let the other databases know which of the loaded objects refer to objects there: they do not hold them."""
         if not self._met:
             return
@@ -169,7 +172,7 @@ class Objects(PendingBytes):
         """The objects of several ids, read in one pass; those that do not exist are left out."""
         with self.lock:
             found = records.fetch_many(self, oids, partial(self.read_many, _RECORDS), self.catalog.shapes, self._extend)
-            self._note_elsewhere(found)
+            self.note_elsewhere(*found)
             self._make_room()
             return found
 
@@ -188,6 +191,28 @@ class Objects(PendingBytes):
         found = self.catalog.class_of(class_id)
         self.classes[class_id] = found
         return found
+
+    def redefined(self, class_ids: list[int], cls: type[durable.Durable]) -> None:
+        """Make the objects of a class, which has these ids here, those of its new definition.
+
+        When the lock is taken, the next flush does so: its holder may be waiting for the import of the class.
+        """
+        if class_ids or self.created:
+            self._redefined.append((class_ids, cls))
+            if self.lock.acquire(blocking=False):
+                try:
+                    self._take_definitions()
+                finally:
+                    self.lock.release()
+
+    def _take_definitions(self) -> None:
+        while self._redefined:
+            class_ids, cls = self._redefined.pop(0)
+            self.classes.update(dict.fromkeys(class_ids, cls))
+            for obj in [*self.created, *(self.objects.values() if class_ids else ())]:
+                if is_redefinition(cls, type(obj)):
+                    with suppress(TypeError):  # laid out differently by Python: it stays what it is until forgotten
+                        durable.set_class(obj, cls)
 
     def weak(self, reference: codec.Reference) -> object:
         """The value that stands for a weak reference: its target, which may turn out to be gone."""

@@ -88,13 +88,26 @@ class Weak(Forwarding):
 
 
 def weak_fields(holder: durable.Durable | None) -> list[durable.Durable]:
-    """What the weak fields of a loaded object refer to, once for each field; so is any field into another database."""
+    """What the weak fields of a loaded object refer to, once for each field; so is any field into another database.
+
+    A collection makes its references into other databases weak here (`_perdure_loosen_`), as far as they are elements
+    or values; what it refers to in keys or in plain tuples is found like a field.
+    """
     if holder is None or durable.state_of(holder) <= durable.GHOST:
         return []
     weak, home = holder._perdure_weak_ or (), durable.owner_of(holder)
-    found = durable.fields(holder).items()
-    objects = [(name, value) for name, value in found if isinstance(value, durable.Durable)]
+    loosen = getattr(type(holder), "_perdure_loosen_", None)
+    found = durable.fields(holder).items() if loosen is None else [("", loosen(holder))]
+    objects = [(name, one) for name, value in found for one in _objects_in(value)]
     return [value for name, value in objects if name in weak or durable.owner_of(value) not in (home, None)]
+
+
+def _objects_in(value: object) -> list[durable.Durable]:
+    if isinstance(value, durable.Durable):
+        return [value]
+    if type(value) is tuple or type(value) is frozenset:
+        return [one for item in value for one in _objects_in(item)]
+    return []
 
 
 def find_weak(connection: Connection, reference: codec.Reference) -> Weak:

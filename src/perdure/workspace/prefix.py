@@ -35,6 +35,7 @@ class OpenOptions:
 def _move(connection: Connection, database: Database) -> None:
     """Let a connection without changes go on with a file that was opened anew."""
     connection.database, connection.catalog = database, database.catalog
+    database.join(connection)
     connection.view = database.storage.view()
     connection.classes.clear()
     connection.generation += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from perdure.kernel._pure._layout import WIDE, bit
+from perdure.kernel._pure._layout import WIDE, bit, layout_for
 
 if TYPE_CHECKING:
     from perdure.kernel._pure.durable import Durable
@@ -74,3 +74,20 @@ def set_field(obj: Durable, name: str, value: Any) -> None:
     index = obj._perdure_struct_.layout.position(name)
     if index >= 0:
         obj._perdure_struct_.mask |= bit(index)
+
+
+def set_class(obj: Durable, cls: type) -> None:
+    """Make `obj` an instance of `cls`, another definition of its class; what it has loaded stays."""
+    struct = obj._perdure_struct_
+    layout = layout_for(cls)
+    mask = struct.mask & WIDE
+    for name in struct.layout.names_of(struct.mask):
+        position = layout.position(name)
+        mask |= bit(position) if position >= 0 else WIDE
+    _set(obj, "__class__", cls)
+    struct.layout, struct.mask = layout, mask
+
+
+def is_identified(obj: Durable) -> bool:
+    """Whether others may refer to an object: its `__init__` is over, or it has its id before that."""
+    return not obj._perdure_struct_.building or obj._perdure_struct_.oid != 0

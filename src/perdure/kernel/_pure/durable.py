@@ -17,6 +17,7 @@ from perdure.kernel._pure._fields import (
     mask_of,
     needs_no_state,
     restore_fields,
+    set_class,
     set_field,
 )
 from perdure.kernel._pure._layout import SLOTS, Layout, bit, layout_for
@@ -45,16 +46,14 @@ __all__ = [
     "field_values", "fields", "get_ambient", "guard_change", "has_references", "is_building", "is_frozen",
     "is_transient", "is_volatile", "is_wide", "kill", "layout_for", "load", "loosen", "make_ghost", "mark_clean",
     "mark_dirty", "mask_of", "oid_of", "owner_of", "parts_of", "remove_field", "restore_fields", "restrict", "revive",
-    "root_of", "set_ambient", "set_field", "set_freezer", "set_guard", "set_owner", "set_sifter", "set_state",
-    "set_watcher", "size_of", "state_of", "stored", "visible_fields", "watch",
+    "root_of", "set_ambient", "set_class", "set_field", "set_freezer", "set_guard", "set_owner", "set_sifter",
+    "set_state", "set_watcher", "size_of", "state_of", "stored", "visible_fields", "watch",
 ]  # fmt: skip
 
 _VOLATILE = 1
 _PLAIN = frozenset({int, str, float, type(None), bool, bytes})
 
-_get = object.__getattribute__
-_set = object.__setattr__
-_delete = object.__delattr__
+_get, _set, _delete = object.__getattribute__, object.__setattr__, object.__delattr__
 
 
 class _Struct:

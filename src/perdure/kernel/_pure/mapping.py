@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perdure.kernel._pure import durable
+from perdure.kernel._pure._fields import is_identified
 from perdure.kernel._pure.durable import GHOST, Durable, _is_free
 from perdure.kernel._pure.sequence import _locked
 
@@ -170,7 +171,7 @@ class HotDict(HotMapping):
         return self._perdure_get_(key, default) if found is _ABSENT else found
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if type(value) not in _PLAIN and not isinstance(value, Durable):
+        if type(value) not in _PLAIN and not (isinstance(value, Durable) and is_identified(value)):
             value = self._perdure_convert_("", value)
             if type(value) is _weak_type:
                 self._perdure_put_(key, value)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from perdure.errors import CorruptRecordError
 from perdure.kernel._pure import durable
+from perdure.kernel._pure._fields import is_identified
 from perdure.kernel._pure.durable import Durable, _is_free
 
 LEAF = 256
@@ -35,7 +36,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def _is_plain(value: object) -> bool:
-    return type(value) in _PLAIN or isinstance(value, Durable)
+    return type(value) in _PLAIN or (isinstance(value, Durable) and is_identified(value))
 
 
 def convert_all(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[Any]:
