@@ -101,6 +101,7 @@ from perdure.query import (
     join,
     make_sum,
     no,
+    predicate,
     serialize,
     signature_of,
     split_by,
@@ -211,6 +212,7 @@ from perdure.workspace import (
     types,
     wait,
 )
+from perdure.workspace import init_data_filter as _init_data_filter  # noqa: F401
 
 __all__ = [
     "AsyncAtomicManager",
@@ -353,6 +355,7 @@ __all__ = [
     "migration",
     "no",
     "open",
+    "predicate",
     "read_only",
     "refresh",
     "rename_field",

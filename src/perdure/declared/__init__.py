@@ -10,7 +10,7 @@ from perdure.declared.declarations import (
     tag_fields,
 )
 from perdure.declared.managed_index import ManagedIndex
-from perdure.declared.migrating import instance_ids, instances, migrate
+from perdure.declared.migrating import instances, migrate
 from perdure.declared.mirroring import recall
 from perdure.declared.references import FieldNamespace, FieldReference, fields_of, index_in, index_of
 from perdure.declared.renaming import rename_field
@@ -26,7 +26,6 @@ __all__ = [
     "index_in",
     "index_of",
     "indexed_fields",
-    "instance_ids",
     "instances",
     "migrate",
     "recall",

@@ -11,13 +11,12 @@ from perdure.declared.managed_index import ManagedIndex
 from perdure.declared.stored import Kept, Managed, kept_for, managed_entries, managed_in, put_kept, ready, settled
 from perdure.declared.values import MISSING, check_tag_value, field_of, tag_keys
 from perdure.errors import MigrateError, ObjectError
-from perdure.kernel import durable, keys, records
+from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.memo import is_memo_class
-from perdure.session import FIRST_FREE_ID, Connection, class_tag, delete_root, identity_of, set_root
-from perdure.storage import spaces
+from perdure.session import Connection, delete_root, identity_of, instance_ids, set_root
 
-__all__ = ["attach", "attach_family", "attached", "index_by_oid", "instance_ids", "instances", "migrate", "root_name"]
+__all__ = ["attach", "attach_family", "attached", "index_by_oid", "instances", "migrate", "root_name"]
 
 _AT_ONCE = 1000
 
@@ -191,18 +190,3 @@ def instances(connection: Connection, class_id: int) -> Iterator[durable.Durable
             durable.load(obj)
             yield obj
         connection.flush()  # what the caller has changed of these need not be held any more
-
-
-def instance_ids(connection: Connection, class_id: int) -> list[int]:
-    """The ids of the stored objects of exactly one class of the database; flushed changes included."""
-    connection.flush()
-    entry = connection.catalog.entry(class_id)
-    if entry.typed:
-        chunks = connection.tagging.posting(class_tag(class_id)).items()
-        return [chunk << 16 | low for chunk, members in chunks for low in members]
-    found = []
-    for key, data in connection.scan(spaces.RECORDS.id):
-        shape_id = records.shape_id_of(data)
-        if shape_id >= FIRST_FREE_ID and connection.catalog.shape(shape_id).entry.class_id == class_id:
-            found.append(keys.decode_uint(key)[0])
-    return found

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from perdure.errors import ObjectError
-from perdure.kernel import durable, records
+from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.access import matches
 from perdure.model.base import Memo
 from perdure.model.creation import is_the_singleton, remove_singleton
-from perdure.session import FIRST_FREE_ID, Connection, Forwarding, builtin_id, class_tag, identity_of
-from perdure.storage import spaces
+from perdure.security import visible_ids
+from perdure.session import (
+    Connection,
+    Forwarding,
+    builtin_id,
+    count_instances,
+    identity_of,
+    instance_ids,
+    is_restricted,
+)
 
 __all__ = ["assign", "delete", "getattr_as", "getrefcount", "touch"]
 
@@ -97,7 +105,7 @@ def _count_holders(obj: durable.Durable, connection: Connection) -> int:
 def getrefcount(value: Any, /) -> int:
     """How many stored references and regular tags hold an object; for a class, how many instances it has.
 
-    Raises `RuntimeError` for anything else.
+    Of a restricted class, the instances that can be seen are counted. Raises `RuntimeError` for anything else.
     """
     if isinstance(value, type) and issubclass(value, Memo):
         return _count_instances(value, scope.named(value._perdure_prefix_))
@@ -114,8 +122,7 @@ def _count_instances(cls: type[Memo], connection: Connection) -> int:
     with connection.lock:
         connection.flush()
         ids = {entry.class_id for entry in connection.catalog.entries() if entry.identity == identity_of(cls)}
-        if cls._perdure_typed_:
-            chunks = [connection.tagging.posting(class_tag(class_id)).values() for class_id in ids]
-            return sum(len(bits) for found in chunks for bits in found)
-        shapes = [records.shape_id_of(data) for _, data in connection.scan(spaces.RECORDS.id)]
-        return sum(shape >= FIRST_FREE_ID and connection.catalog.shape(shape).entry.class_id in ids for shape in shapes)
+        if is_restricted(cls) or not connection.catalog.restricted_ids().isdisjoint(ids):
+            oids = [oid for class_id in ids for oid in instance_ids(connection, class_id)]
+            return len(visible_ids(connection, cls.__qualname__, oids, restricted=True))
+        return sum(count_instances(connection, class_id) for class_id in ids)

@@ -41,6 +41,8 @@ class Memo(durable.Durable):
     """Whether attributes that are read are looked at, because the prefix may be restricted."""
     _perdure_managing_ = False
     """Whether assignments to fields are looked at, because some may be declared."""
+    _perdure_restricted_ = False
+    """Whether objects are not for everybody: see `perdure.session.restricted`."""
 
     _perdure_immutable_ = False
     _perdure_interned_ = False

@@ -14,6 +14,7 @@ from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.immutable import stored
 from perdure.model.migrations import check_migrations, migrate
+from perdure.security import is_visible
 from perdure.session import Connection, delete_root, get_root, identity_of, set_root
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "set_prefix",
     "singleton_of",
     "singleton_root",
+    "stored_singleton",
 ]
 
 
@@ -86,13 +88,18 @@ class _Singleton:
         asked = _prefix_asked_for(cls, args, kwargs)
         connection = scope.named(self.prefix if asked is None else asked.prefix, write=True)
         with connection.lock:
-            found = singleton_of(cls, connection)
+            found = stored_singleton(cls, connection)
             if found is None:
                 if not connection.writable:
                     connection.refuse_create(cls)
                 found = construct_in(connection, cls, args, kwargs)
                 set_root(connection, singleton_root(identity_of(cls)), found)
-            elif connection.writable:
+                return found
+            if not is_visible(found):
+                if not connection.writable:
+                    connection.refuse_create(cls)  # as where there is none
+                raise PermissionError(f"access to {cls.__qualname__} is controlled: it cannot be made here")
+            if connection.writable:
                 migrate(found)
             return found
 
@@ -119,14 +126,20 @@ def singleton_root(identity: str) -> str:
     return f"singleton:{identity}"
 
 
-def singleton_of(cls: type, connection: Connection) -> Any:
-    """The instance of a singleton class that `connection` sees, or None."""
+def stored_singleton(cls: type, connection: Connection) -> Any:
+    """The instance of a singleton class that `connection` has, or None."""
     return get_root(connection, singleton_root(identity_of(cls)))
+
+
+def singleton_of(cls: type, connection: Connection) -> Any:
+    """The instance of a singleton class that the running context may see of what `connection` has, or None."""
+    found = stored_singleton(cls, connection)
+    return found if found is None or is_visible(found) else None
 
 
 def is_the_singleton(obj: durable.Durable, connection: Connection) -> bool:
     """Whether an object is the one instance of its class, kept for that."""
-    return is_singleton_class(type(obj)) and singleton_of(type(obj), connection) is obj
+    return is_singleton_class(type(obj)) and stored_singleton(type(obj), connection) is obj
 
 
 def remove_singleton(obj: durable.Durable, connection: Connection) -> None:

@@ -9,7 +9,8 @@ from perdure.errors import ObjectError, ReferenceError, WorkspaceError
 from perdure.kernel import durable, identity
 from perdure.model import scope
 from perdure.model.weak import Address, Foreign, address_of
-from perdure.session import Connection, StandIn, Weak, check_identified
+from perdure.security import is_visible
+from perdure.session import Connection, StandIn, Weak, check_identified, is_restricted
 
 __all__ = ["find_by_uuid", "parse_uuid", "uuid", "uuid_of_address"]
 
@@ -63,7 +64,8 @@ def parse_uuid(text: str) -> tuple[int, int]:
 def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | None = None) -> durable.Durable:
     """The object of a uuid, in the live connection of its database or what `connection_at` gives for that.
 
-    Raises `RuntimeError` for a uuid of no database here, `perdure.ReferenceError` when the object is gone.
+    Raises `RuntimeError` for a uuid of no database here, `perdure.ReferenceError` when the object is gone, or may not
+    be seen.
     """
     database, oid = parse_uuid(text)
     connection = scope.live.get(database)
@@ -75,6 +77,13 @@ def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | 
     if connection_at is not None:
         connection = connection_at(connection)
     try:
-        return connection.get(oid)
+        found = connection.get(oid)
     except ReferenceError:
-        raise ReferenceError(f"Invalid UUID or object has been deleted: {text}") from None
+        raise _missing(text) from None
+    if is_restricted(type(found)) and not is_visible(found):
+        raise _missing(text)
+    return found
+
+
+def _missing(text: str) -> ReferenceError:
+    return ReferenceError(f"Invalid UUID or object has been deleted: {text}")

@@ -8,7 +8,7 @@ from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.fields import canonical
-from perdure.session import Connection, content_of
+from perdure.session import RESTRICTED, Connection, content_of, is_restricted
 
 __all__ = ["check_flags", "is_interned", "members_of", "stored"]
 
@@ -20,6 +20,11 @@ def check_flags(target: type, flags: dict[str, bool]) -> None:
         raise WorkspaceError(f"memo: intern=True of {name} needs immutable=True, since equal objects become one")
     if flags.get("intern") and flags.get("singleton"):
         raise WorkspaceError(f"memo: {name} cannot be both a singleton and interned (intern=True)")
+    if flags.get("intern") and (flags.get(RESTRICTED) or is_restricted(target)):
+        raise WorkspaceError(
+            f"memo: {name} cannot be both interned (intern=True) and restricted (access_control=True): looking up a "
+            "content would tell whether somebody else has stored it"
+        )
     if not flags.get("immutable"):
         for base in target.__mro__:
             if "_perdure_flags_" in base.__dict__ and getattr(base, "_perdure_immutable_", False):

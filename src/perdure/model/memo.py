@@ -12,7 +12,7 @@ from perdure.model.base import Memo, field_dict
 from perdure.model.creation import factory_for
 from perdure.model.dataclass_forms import frozen_init, is_frozen, without_slots
 from perdure.model.immutable import check_flags, members_of
-from perdure.session import register_class
+from perdure.session import RESTRICTED, is_restricted, register_class, restrict
 
 __all__ = ["MemoBase", "is_memo_class", "memo", "memo_classes", "watch_classes"]
 
@@ -88,7 +88,8 @@ def memo(
     `singleton`: one instance a prefix, returned by every call of the class. `prefix`: where all instances live,
     instead of the current prefix. `no_default_tags`: instances are not found by their class until they have a tag.
     `id`: the identity under which the class is stored; by default its module and name, so give one to a class that
-    may be moved. `access_control`: recorded with the class.
+    may be moved. `access_control`: its objects, and those of derived classes, are found and given out only as far as a
+    data filter lets them (see `init`); a prefix that has once stored the flag keeps it.
 
     `immutable`: objects are written once: fields are set in `__init__` only, other immutable objects in them are
     stored in their record. `intern`: immutable objects with equal content are one stored object. Both are part of what
@@ -152,6 +153,8 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
     for watcher in _watchers:
         watcher(made)
     register_class(made)
+    if flags.get(RESTRICTED) or is_restricted(made):
+        restrict(made)
     return cast(type, made)
 
 

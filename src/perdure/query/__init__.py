@@ -14,6 +14,7 @@ from perdure.query.group_rows import FastQuery
 from perdure.query.index import Index
 from perdure.query.joining import JoinQuery, join
 from perdure.query.labels import Tag, register_label, register_target
+from perdure.query.predicates import Predicate, predicate
 from perdure.query.result import Query
 from perdure.query.serializing import deserialize, deserialize_at, serialize
 from perdure.query.signatures import signature_of
@@ -37,6 +38,7 @@ __all__ = [
     "JoinQuery",
     "Negation",
     "ObjectTagManager",
+    "Predicate",
     "Query",
     "Tag",
     "TagPrefix",
@@ -53,6 +55,7 @@ __all__ = [
     "join",
     "make_sum",
     "no",
+    "predicate",
     "register_class_source",
     "register_label",
     "register_target",

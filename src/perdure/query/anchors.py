@@ -7,7 +7,7 @@ is a type, an object, an index that holds its members, or a tag that no object h
 from __future__ import annotations
 
 from perdure.errors import QueryError
-from perdure.query.evaluation import Evaluation, make_plan
+from perdure.query.evaluation import Common, Evaluation, Plan, make_plan
 from perdure.query.expression import (
     And,
     ClassTagged,
@@ -43,14 +43,17 @@ _TAG = (
 )
 
 
-def check_anchored(node: Node, evaluation: Evaluation) -> None:
-    """Raise `RuntimeError` when an alternative of the query rests on passive tags and indexes alone."""
+def check_anchored(node: Node, evaluation: Evaluation, visible: Plan | None = None) -> None:
+    """Raise `RuntimeError` when an alternative of the query rests on passive tags and indexes alone.
+
+    With `visible`, only the objects in it are looked at: what others have must not show.
+    """
     kinds = {*map(type, node.members)} if isinstance(node, And) else {type(node)}
     if OfType in kinds:
         return
     if (kinds <= _TAGS or not any(map(_is_suspect, walk(node)))) and not _has_passive(evaluation):
         return
-    found = _loose(node, evaluation)
+    found = _Check(evaluation, visible).loose(node)
     if found is not None:
         raise QueryError(found)
 
@@ -73,68 +76,78 @@ def _has_passive(evaluation: Evaluation) -> bool:
     return found
 
 
-def _loose(node: Node, evaluation: Evaluation) -> str | None:
-    """What is wrong when the node may find objects by something passive alone; else None."""
-    found: str | None = None  # types, objects, and what an index holds
-    match node:
-        case Range():
-            found = _INDEX if node.passive else None
-        case Sorted():
-            found = _loose(node.source, evaluation) if node.passive else None
-        case Tagged() | ClassTagged():
-            found = _passive_tag(node, evaluation)
-        case LeadingTags():
-            found = _passive_leading(node, evaluation)
-        case And():
-            found = _loose_members(node, evaluation)
-        case Or():
-            found = _first(node.members, evaluation)
-        case Sliced() | Filtered():
-            found = _loose(node.source, evaluation)
-        case Split():
-            found = _loose(node.source, evaluation) and _first(node.groups, evaluation)
-        case Within():
-            found = _loose(node.source, evaluation) and _loose(node.members, evaluation)
-        case Elsewhere():
-            found = _loose(node.node, Evaluation(node.connection))
-    return found
+class _Check:
+    """One look at the parts of a query."""
 
+    def __init__(self, evaluation: Evaluation, visible: Plan | None) -> None:
+        self._evaluation = evaluation
+        self._visible = visible
 
-def _first(nodes: tuple[Node, ...], evaluation: Evaluation) -> str | None:
-    return next((one for one in (_loose(node, evaluation) for node in nodes) if one is not None), None)
+    def loose(self, node: Node) -> str | None:
+        """What is wrong when the node may find objects by something passive alone; else None."""
+        found: str | None = None  # types, objects, and what an index holds
+        match node:
+            case Range():
+                found = _INDEX if node.passive else None
+            case Sorted():
+                found = self.loose(node.source) if node.passive else None
+            case Tagged() | ClassTagged():
+                found = self._passive_tag(node)
+            case LeadingTags():
+                found = self._passive_leading(node)
+            case And():
+                found = self._loose_members(node)
+            case Or():
+                found = self._first(node.members)
+            case Sliced() | Filtered():
+                found = self.loose(node.source)
+            case Split():
+                found = self.loose(node.source) and self._first(node.groups)
+            case Within():
+                found = self.loose(node.source) and self.loose(node.members)
+            case Elsewhere():
+                found = _Check(Evaluation(node.connection), self._visible).loose(node.node)
+        return found
 
+    def _first(self, nodes: tuple[Node, ...]) -> str | None:
+        return next((one for one in map(self.loose, nodes) if one is not None), None)
 
-def _loose_members(node: And, evaluation: Evaluation) -> str | None:
-    found: str | None = None
-    for member in node.members:
-        if isinstance(member, Not):
-            continue
-        loose = _loose(member, evaluation)
-        if loose is None:
-            return None
-        found = loose
-    if found is not None:
-        with evaluation.connection.lock:
-            parts = [make_plan(member, evaluation) for member in node.members if not isinstance(member, Not)]
-        if not all(part.weight for part in parts):
-            return None
-    return found
+    def _loose_members(self, node: And) -> str | None:
+        found: str | None = None
+        for member in node.members:
+            if isinstance(member, Not):
+                continue
+            loose = self.loose(member)
+            if loose is None:
+                return None
+            found = loose
+        if found is not None:
+            with self._evaluation.connection.lock:
+                wanted = [member for member in node.members if not isinstance(member, Not)]
+                parts = [make_plan(member, self._evaluation) for member in wanted]
+            if not all(map(self._has_any, parts)):
+                return None
+        return found
 
+    def _has_any(self, plan: Plan) -> bool:
+        """Whether a plan has members, as far as they are looked at."""
+        if not plan.weight or self._visible is None:
+            return bool(plan.weight)
+        return not Common([plan, self._visible], []).is_empty()
 
-def _passive_tag(node: Tagged | ClassTagged, evaluation: Evaluation) -> str | None:
-    if isinstance(node, Tagged):
-        keys = [node.key]
-    else:
-        keys = [class_key(class_id) for class_id in class_ids(evaluation.connection, node.identity)]
-    for key in keys:
-        with evaluation.connection.lock:
-            if evaluation.posting(passive_mark(key)).weight:
-                return _TAG.format(read_key(evaluation.connection, key))
-    return None
+    def _passive_tag(self, node: Tagged | ClassTagged) -> str | None:
+        if isinstance(node, Tagged):
+            keys = [node.key]
+        else:
+            keys = [class_key(class_id) for class_id in class_ids(self._evaluation.connection, node.identity)]
+        for key in keys:
+            with self._evaluation.connection.lock:
+                if self._has_any(self._evaluation.posting(passive_mark(key))):
+                    return _TAG.format(read_key(self._evaluation.connection, key))
+        return None
 
-
-def _passive_leading(node: LeadingTags, evaluation: Evaluation) -> str | None:
-    with evaluation.connection.lock:
-        if not evaluation.postings_under(mark_head(node.head)).weight:
-            return None
-    return _TAG.format(read_key(evaluation.connection, node.key))
+    def _passive_leading(self, node: LeadingTags) -> str | None:
+        with self._evaluation.connection.lock:
+            if not self._has_any(self._evaluation.postings_under(mark_head(node.head))):
+                return None
+        return _TAG.format(read_key(self._evaluation.connection, node.key))

@@ -31,7 +31,7 @@ from perdure.query.expression import (
 from perdure.query.labels import class_ids, class_key
 from perdure.session import Connection, by_chunk, class_tag, postings_under
 
-__all__ = ["Evaluation", "Leaf", "Plan", "make_plan", "planner"]
+__all__ = ["Common", "Evaluation", "Leaf", "Plan", "make_plan", "planner"]
 
 _NONE = BitMap()
 _KEPT = 512

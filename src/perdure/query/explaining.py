@@ -7,7 +7,7 @@ from typing import cast
 
 from perdure.kernel import keys
 from perdure.query.composites import CompositeTag
-from perdure.query.evaluation import Evaluation
+from perdure.query.evaluation import Common, Evaluation, Plan
 from perdure.query.expression import (
     And,
     ClassTagged,
@@ -52,56 +52,73 @@ class Explanation:
         return found
 
 
-def explain(node: Node, evaluation: Evaluation) -> Explanation:
-    """The explanation of a node."""
-    match node:
-        case And():
-            return _explain_and(node, evaluation)
-        case Not():
-            inner = explain(node.node, evaluation)
-            return Explanation(f"not {inner.text}", inner.size, inner.exact, inner.parts)
-        case Or():
-            parts = [explain(member, evaluation) for member in node.members]
-            return Explanation("any of these", sum(part.size for part in parts), False, tuple(parts))
-        case Elsewhere():
-            inner = explain(node.node, Evaluation(node.connection))
-            return Explanation(f"at state {node.connection.state}", inner.size, inner.exact, (inner,))
-        case Sorted() | Sliced() | Filtered() | Split() | Within():
-            return _explain_steps(node, evaluation)
-    return Explanation(_leaf(node, evaluation), evaluation.plan(node).weight, True)
+def explain(node: Node, evaluation: Evaluation, visible: Plan | None = None) -> Explanation:
+    """The explanation of a node. With `visible`, only the objects in it are counted."""
+    return _Explaining(evaluation, visible).of(node)
 
 
-def _explain_and(node: And, evaluation: Evaluation) -> Explanation:
-    """Parts come as the plan takes them: functions last, else the smallest first; then the exceptions."""
-    wanted = [member for member in node.members if not isinstance(member, Not)]
-    plans = {member: evaluation.plan(member) for member in wanted}
-    wanted.sort(key=lambda member: (plans[member].lazy, plans[member].weight))
-    excepted = [member for member in node.members if isinstance(member, Not)]
-    parts = tuple([explain(member, evaluation) for member in [*wanted, *excepted]])
-    text = "all of these, but" if excepted else "all of these"
-    return Explanation(text, min(plans[member].weight for member in wanted), False, parts)
+class _Explaining:
+    """Explains the parts of one query."""
 
+    def __init__(self, evaluation: Evaluation, visible: Plan | None) -> None:
+        self._evaluation = evaluation
+        self._visible = visible
 
-def _explain_steps(node: Sorted | Sliced | Filtered | Split | Within, evaluation: Evaluation) -> Explanation:
-    source = explain(node.source, evaluation)
-    parts: tuple[Explanation, ...] = (source,)
-    match node:
-        case Sorted():
-            nulls = "first" if node.nulls_first != node.descending else "last"
-            direction = "descending" if node.descending else "ascending"
-            text = f"sorted by the index #{node.index_oid}, {direction}, None {nulls}"
-        case Sliced():
-            bounds = [node.start, node.stop, *([] if node.step is None else [node.step])]
-            text = f"the slice [{':'.join('' if bound is None else str(bound) for bound in bounds)}]"
-        case Filtered():
-            text = f"what {getattr(node.predicate, '__qualname__', repr(node.predicate))} accepts"
-        case Split():
-            parts = (source, *[explain(group, evaluation) for group in node.groups])
-            text = "split by the first of these tags" if node.exclusive else "split by each of these tags"
-        case Within():
-            parts = (source, explain(node.members, evaluation))
-            text = "what of the first is in the second"
-    return Explanation(text, source.size, False, parts)
+    def of(self, node: Node) -> Explanation:
+        """The explanation of a node."""
+        match node:
+            case And():
+                return self._and(node)
+            case Not():
+                inner = self.of(node.node)
+                return Explanation(f"not {inner.text}", inner.size, inner.exact, inner.parts)
+            case Or():
+                parts = [self.of(member) for member in node.members]
+                return Explanation("any of these", sum(part.size for part in parts), False, tuple(parts))
+            case Elsewhere():
+                inner = _Explaining(Evaluation(node.connection), self._visible).of(node.node)
+                return Explanation(f"at state {node.connection.state}", inner.size, inner.exact, (inner,))
+            case Sorted() | Sliced() | Filtered() | Split() | Within():
+                return self._steps(node)
+        return Explanation(_leaf(node, self._evaluation), self._size(node), True)
+
+    def _size(self, node: Node) -> int:
+        plan = self._evaluation.plan(node)
+        if self._visible is None or plan.lazy or not plan.weight:
+            return plan.weight
+        return Common([plan, self._visible], []).count()
+
+    def _and(self, node: And) -> Explanation:
+        """Parts come as the plan takes them: functions last, else the smallest first; then the exceptions."""
+        wanted = [member for member in node.members if not isinstance(member, Not)]
+        lazy = {member: self._evaluation.plan(member).lazy for member in wanted}
+        explained = {member: self.of(member) for member in node.members}
+        wanted.sort(key=lambda member: (lazy[member], explained[member].size))
+        excepted = [member for member in node.members if isinstance(member, Not)]
+        parts = tuple([explained[member] for member in [*wanted, *excepted]])
+        text = "all of these, but" if excepted else "all of these"
+        return Explanation(text, min(explained[member].size for member in wanted), False, parts)
+
+    def _steps(self, node: Sorted | Sliced | Filtered | Split | Within) -> Explanation:
+        source = self.of(node.source)
+        parts: tuple[Explanation, ...] = (source,)
+        match node:
+            case Sorted():
+                nulls = "first" if node.nulls_first != node.descending else "last"
+                direction = "descending" if node.descending else "ascending"
+                text = f"sorted by the index #{node.index_oid}, {direction}, None {nulls}"
+            case Sliced():
+                bounds = [node.start, node.stop, *([] if node.step is None else [node.step])]
+                text = f"the slice [{':'.join('' if bound is None else str(bound) for bound in bounds)}]"
+            case Filtered():
+                text = f"what {getattr(node.predicate, '__qualname__', repr(node.predicate))} accepts"
+            case Split():
+                parts = (source, *[self.of(group) for group in node.groups])
+                text = "split by the first of these tags" if node.exclusive else "split by each of these tags"
+            case Within():
+                parts = (source, self.of(node.members))
+                text = "what of the first is in the second"
+        return Explanation(text, source.size, False, parts)
 
 
 def _leaf(node: Node, evaluation: Evaluation) -> str:

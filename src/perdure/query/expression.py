@@ -8,7 +8,7 @@ sorted, doubles out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EMPTY",
+    "Allowed",
     "And",
     "ClassTagged",
     "Elsewhere",
@@ -41,6 +42,7 @@ __all__ = [
     "is_local",
     "is_ordered",
     "parts",
+    "rebuilt",
     "tagged",
     "walk",
     "within",
@@ -211,6 +213,22 @@ class Within(Node):
     members: Node
 
 
+class Allowed(Node):
+    """What a predicate lets be seen; put into a query when it is evaluated, and never part of its definition."""
+
+    __slots__ = ("_hash", "node")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._hash = hash(node)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Allowed) and self._hash == other._hash and self.node == other.node
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 @lru_cache(maxsize=4096)
 def tagged(keys: tuple[bytes, ...]) -> Node:
     """What has all tags of these keys."""
@@ -284,6 +302,22 @@ def parts(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Within):
         return node.source, node.members
     return (node.source,) if isinstance(node, Sorted | Sliced | Filtered) else ()
+
+
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with what `change` gives for each of the sets it is made of."""
+    match node:
+        case And():
+            return both([change(member) for member in node.members])
+        case Or():
+            return either([change(member) for member in node.members])
+        case Not():
+            return Not(change(node.node))
+        case Within():
+            return Within(change(node.source), change(node.members))
+        case Sorted() | Sliced() | Filtered() | Split():
+            return replace(node, source=change(node.source))
+    return node
 
 
 def walk(node: Node) -> Iterator[Node]:

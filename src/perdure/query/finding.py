@@ -30,6 +30,7 @@ from perdure.query.expression import (
 )
 from perdure.query.index_keys import FIRST_KEY, LAST_KEY
 from perdure.query.labels import Tag, known, shown, to_tag
+from perdure.query.narrowing import is_guarded, narrow
 from perdure.query.result import Query
 from perdure.session import Connection, identity_of
 
@@ -73,7 +74,8 @@ def find(*criteria: object, prefix: str | None = None) -> Query[Any]:
     the prefix to search; by default that of a scoped class, a query or an object among the criteria, else the current
     one.
 
-    Raises `RuntimeError` for what is no criterion, and when there are only `no(...)`.
+    Raises `RuntimeError` for what is no criterion, and when there are only `no(...)`; `PermissionError` when the class
+    is restricted (`memo(access_control=True)`), or the prefix has a data filter, and nothing says what may be seen.
 
     >>> find(Note, ["urgent", "today"], no("done"))  # doctest: +SKIP
     """
@@ -85,22 +87,29 @@ def find_in(connection: Connection, *criteria: object) -> Query[Any]:
     try:
         node = tagged(tuple([known[text] for text in criteria]))  # type: ignore[index]
         if {*map(type, criteria)} == _TEXT_ONLY:
-            return Query(connection, node)
+            return _permitted(connection, node)
     except (KeyError, TypeError):
         pass
     node = expression_of(connection, criteria)
     for criterion in criteria:
-        if isinstance(criterion, Query) and is_decorated(criterion.node):
-            return Query(connection, _decorated(connection, criteria, node))
+        if isinstance(criterion, Query) and is_decorated(criterion.expression):
+            return _permitted(connection, _decorated(connection, criteria, node))
+    return _permitted(connection, node)
+
+
+def _permitted(connection: Connection, node: Node) -> Query[Any]:
+    if is_guarded(connection):
+        narrow(node, connection)
     return Query(connection, node)
 
 
 def _decorated(connection: Connection, criteria: tuple[object, ...], members: Node) -> Node:
     """What is in a set, with the tags of the splits among the criteria."""
     found = members
-    splits = [one for one in criteria if isinstance(one, Query) and is_decorated(one.node)]
+    splits = [one for one in criteria if isinstance(one, Query) and is_decorated(one.expression)]
     for position, query in enumerate(splits):
-        node = query.node if query.connection is connection else Elsewhere(query.connection, query.node)
+        node = query.expression
+        node = node if query.connection is connection else Elsewhere(query.connection, node)
         if position == 0:
             found = within(node, members)
         elif isinstance(node, Split):
@@ -200,7 +209,7 @@ class _Reader:
         return _refuse_type(criterion) if isinstance(criterion, type) else self.one(criterion)
 
     def _query(self, query: Query[Any]) -> Node:
-        node = unordered(query.node)
+        node = unordered(query.expression)
         return node if query.connection is self._connection else Elsewhere(query.connection, node)
 
 

@@ -25,6 +25,7 @@ from perdure.query.group_rows import FastQuery, RowReader, changed_since, minus,
 from perdure.query.labels import shown
 from perdure.query.loading import give
 from perdure.query.result import Query
+from perdure.security import FILTERS, MASKS, seen_through
 from perdure.session import Connection, by_chunk
 
 __all__ = ["GroupByEval", "group_by"]
@@ -62,6 +63,8 @@ class GroupByEval:
         try:
             if not self._calls:
                 return self._counted(fast)
+            if FILTERS.active or MASKS.active:  # what functions see depends on the account, and is not kept
+                return self._shown(self._update(Grouped(), fast).buckets, query.connection)
             return self._shown(self._cached(fast).buckets, query.connection)
         finally:
             fast.close(rows_are_kept=not self._plain)
@@ -84,7 +87,7 @@ class GroupByEval:
         if any(group.labels for group in self._groups):
             raise QueryError("tuples and objects of several states can be grouped by functions only, not by tags")
         buckets: dict[Any, GroupByBucket] = {}
-        rows: Iterator[Any] = give(query.node, query.evaluate())
+        rows: Iterator[Any] = give(*query.evaluate())
         self._apply(buckets, rows, (), [], removed=False)
         return buckets
 
@@ -218,7 +221,7 @@ def _plain_key(value: Any) -> Any:
 def _live_key(key: Any, connection: Connection) -> Any:
     if isinstance(key, _ObjectKey):
         live = connection if connection.database.uuid == key.database else database_connection(key.database)
-        return live.get(key.oid)
+        return seen_through(live.get(key.oid))
     return tuple([_live_key(part, connection) for part in key]) if type(key) is tuple else key
 
 
@@ -244,7 +247,7 @@ def group_by(group_defs: Any, query: Query[Any], ops: Any = (count_op,)) -> dict
     None)` first to give the initial state, and must give the same whatever parts the rows come in. Of one operation
     the dict has the states, of several tuples of states.
 
-    The result is that of the last committed state. It is kept (see `init_fast_query`), and the next call looks only
+    The result is that of the last committed state. Unless data filters or masks are in use, it is kept (see `init_fast_query`), and the next call looks only
     at rows that were added, removed or changed since. Functions must depend on what they read from stored objects of
     the same prefix alone.
 

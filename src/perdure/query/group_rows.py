@@ -11,12 +11,12 @@ from pyroaring import BitMap
 
 from perdure.errors import StateUnavailableError
 from perdure.kernel import codec, durable
-from perdure.query.anchors import check_anchored
-from perdure.query.evaluation import Evaluation, Plan
+from perdure.query.evaluation import Plan
 from perdure.query.expression import calls_functions
 from perdure.query.finding import unordered
 from perdure.query.group_cache import Members
 from perdure.query.group_defs import GroupDef
+from perdure.query.preparing import prepared
 from perdure.query.result import Query
 from perdure.query.splitting import label_of
 from perdure.session import Connection, Database, by_chunk
@@ -89,16 +89,10 @@ class FastQuery:
             self._past = self._connect(state)
         return self._past
 
-    def evaluate(self) -> Evaluation:
-        """What the query's connection holds. Raises `RuntimeError` for a query of passive tags alone."""
-        evaluation = Evaluation(self.connection)
-        check_anchored(self.node, evaluation)
-        return evaluation
-
     def cells(self, groups: list[GroupDef]) -> tuple[Cells, list[list[object]]]:
         """The rows by the first tags that they have, one for each definition by tags; and the tags themselves."""
-        evaluation = self.evaluate()
-        plan = evaluation.plan(self.node)
+        narrowed, evaluation = prepared(self.node, self.connection)
+        plan = evaluation.plan(narrowed)
         wanted = [group.labels for group in groups if group.labels]
         labels = [[label_of(node, evaluation) for node in nodes] for nodes in wanted]
         plans = [[evaluation.plan(node) for node in nodes] for nodes in wanted]

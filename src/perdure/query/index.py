@@ -11,7 +11,7 @@ from perdure.errors import ObjectError, QueryError
 from perdure.kernel import changes, durable
 from perdure.query import entries
 from perdure.query.context import connection_of, current_connection, is_memo
-from perdure.query.evaluation import Evaluation
+from perdure.query.evaluation import Evaluation, Plan
 from perdure.query.expression import EMPTY, Node, Range, Sorted
 from perdure.query.index_keys import (
     FIRST_KEY,
@@ -24,6 +24,7 @@ from perdure.query.index_keys import (
     read_key,
 )
 from perdure.query.labels import shown
+from perdure.query.narrowing import allowed_plan
 from perdure.query.result import Query
 from perdure.session import Connection, check_identified, register_builtin
 
@@ -127,7 +128,7 @@ class Index(changes.Filing, Generic[_K, _V]):
         """
         owner, oid = self._identified()
         kind = self._perdure_kind_ if low is not None or high is not None else 0
-        if kind and next(entries.pairs(owner, oid, FIRST_KEY), None) is None:
+        if kind and not _shows_keys(owner, oid):
             kind = 0
         lower = None if low is None else encode_bound(low, kind)
         upper = None if high is None else encode_bound(high, kind)
@@ -163,26 +164,33 @@ class Index(changes.Filing, Generic[_K, _V]):
 
     def __len__(self) -> int:
         durable.load(self)
-        owner = durable.owner_of(self)
+        owner = cast("Connection | None", durable.owner_of(self))
         if owner is None or not durable.oid_of(self):
             return 0
         if self._perdure_changes_:
             owner.flush()
+        allowed = allowed_plan(owner)
+        if allowed is not None:
+            return sum(1 for _ in _visible(entries.pairs(owner, durable.oid_of(self)), allowed))
         return entries.count_entries(owner, durable.oid_of(self))
 
     def __bool__(self) -> bool:
         return len(self) > 0
 
     def __iter__(self) -> Iterator[tuple[_K | None, _V]]:
-        owner, oid = self._identified()
-        Evaluation(owner)
-        kind = self._perdure_kind_
-        return _items(owner, entries.pinned(owner, entries.pairs(owner, oid)), kind)
+        return self._items(reverse=False)
 
     def __reversed__(self) -> Iterator[tuple[_K | None, _V]]:
+        return self._items(reverse=True)
+
+    def _items(self, *, reverse: bool) -> Iterator[tuple[_K | None, _V]]:
         owner, oid = self._identified()
         Evaluation(owner)
-        return _items(owner, entries.pinned(owner, entries.pairs(owner, oid, reverse=True)), self._perdure_kind_)
+        found = entries.pairs(owner, oid, reverse=reverse)
+        allowed = allowed_plan(owner)
+        if allowed is not None:
+            found = _visible(found, allowed)
+        return _items(owner, entries.pinned(owner, found), self._perdure_kind_)
 
     # -- what the session calls ----------------------------------------------------------------------------
 
@@ -209,6 +217,21 @@ class Index(changes.Filing, Generic[_K, _V]):
 
 
 _UNKNOWN = -1
+
+
+def _visible(found: Iterator[tuple[bytes, int]], allowed: Plan) -> Iterator[tuple[bytes, int]]:
+    """The pairs of members that can be seen."""
+    return (pair for pair in found if allowed.contains(pair[1]))
+
+
+def _shows_keys(connection: Connection, oid: int) -> bool:
+    """Whether any member that can be seen has a key other than None, which settles the type of keys."""
+    found = entries.pairs(connection, oid, FIRST_KEY)
+    try:
+        allowed = allowed_plan(connection)
+    except PermissionError:  # the query will be refused
+        return False
+    return next(found if allowed is None else _visible(found, allowed), None) is not None
 
 
 def _check_member(obj: object) -> None:

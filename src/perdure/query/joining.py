@@ -8,12 +8,12 @@ from typing import Any
 
 from perdure.errors import QueryError
 from perdure.kernel import durable, keys
-from perdure.query.anchors import check_anchored
 from perdure.query.context import class_source, is_memo_class
 from perdure.query.evaluation import Evaluation, Leaf, Plan
 from perdure.query.expression import Node
 from perdure.query.finding import connection_for, find_in
 from perdure.query.labels import OBJECT, shown
+from perdure.query.preparing import prepared
 from perdure.query.result import Query
 from perdure.session import Connection
 
@@ -49,10 +49,9 @@ class JoinQuery:
 
     def _combinations(self) -> Iterator[list[tuple[int, ...]]]:
         """Combinations of ids, each once, in batches."""
-        evaluation = Evaluation(self._connection)
-        for node in (*self._nodes, self._on):
-            check_anchored(node, evaluation)
-        return _Join(self._nodes, self._on, evaluation).run()
+        narrowed = [prepared(node, self._connection) for node in (*self._nodes, self._on)]
+        *nodes, on = [node for node, _ in narrowed]
+        return _Join(nodes, on, narrowed[0][1]).run()
 
 
 class _Join:

@@ -10,13 +10,15 @@ from typing import Any, Generic, SupportsIndex, TypeVar, cast, overload
 
 from perdure.errors import QueryError
 from perdure.kernel import durable
-from perdure.query.anchors import check_anchored
 from perdure.query.definition import distance, signature_of
 from perdure.query.evaluation import Evaluation
 from perdure.query.explaining import Explanation, explain
 from perdure.query.expression import Filtered, Node, Sliced, is_decorated, is_ordered
 from perdure.query.loading import give, objects, tuples
+from perdure.query.narrowing import visible_plan
 from perdure.query.ordering import count, ids, rows
+from perdure.query.preparing import prepared
+from perdure.security import context_value
 from perdure.session import Connection
 
 __all__ = ["Query"]
@@ -33,12 +35,13 @@ class Query(Generic[_T_co]):
     >>> len(query), [note.text for note in query[:10]]  # doctest: +SKIP
     """
 
-    __slots__ = ("__weakref__", "_connection", "_node", "_running")
+    __slots__ = ("__weakref__", "_connection", "_node", "_running", "_running_for")
 
     def __init__(self, connection: Connection, node: Node) -> None:
         self._connection = connection
         self._node = node
         self._running: Iterator[_T_co] | None = None
+        self._running_for: Any = None
 
     @property
     def connection(self) -> Connection:
@@ -50,25 +53,31 @@ class Query(Generic[_T_co]):
         """What the query asks for."""
         return self._node
 
-    def evaluate(self) -> Evaluation:
-        """What the connection holds now, ready to answer this query.
+    @property
+    def expression(self) -> Node:
+        """What the query asks for, also of a predicate: for what does not evaluate it."""
+        return self._node
 
-        Raises `RuntimeError` when only passive tags would decide the answer, and when the connection is closed.
+    def evaluate(self) -> tuple[Node, Evaluation]:
+        """What the running context may ask for by this query, and what the connection holds now, to answer it.
+
+        Raises `RuntimeError` when only passive tags would decide the answer, and when the connection is closed;
+        `PermissionError` when nothing says what may be seen.
         """
-        evaluation = Evaluation(self._connection)
-        check_anchored(self._node, evaluation)
-        return evaluation
+        return prepared(self._node, self._connection)
 
     def __iter__(self) -> Iterator[_T_co]:
-        return give(self._node, self.evaluate())
+        return give(*self.evaluate())
 
     def __reversed__(self) -> Iterator[_T_co]:
-        return give(Sliced(self._node, None, None, -1), self.evaluate())
+        node, evaluation = self.evaluate()
+        return give(Sliced(node, None, None, -1), evaluation)
 
     def __next__(self) -> _T_co:
         """The next object of an iterator that the query keeps for this; after the last one it starts over."""
-        if self._running is None:
-            self._running = iter(self)
+        account = context_value(self._connection)
+        if self._running is None or self._running_for is not account:
+            self._running, self._running_for = iter(self), account
         try:
             return next(self._running)
         except StopIteration:
@@ -76,22 +85,22 @@ class Query(Generic[_T_co]):
             raise
 
     def __len__(self) -> int:
-        return count(self._node, self.evaluate())
+        return count(*self.evaluate())
 
     def __bool__(self) -> bool:
-        evaluation = self.evaluate()
-        if is_ordered(self._node) or isinstance(self._node, Sliced | Filtered):
-            return next(ids(self._node, evaluation), None) is not None
-        return not evaluation.plan(self._node).is_empty()
+        node, evaluation = self.evaluate()
+        if is_ordered(node) or isinstance(node, Sliced | Filtered):
+            return next(ids(node, evaluation), None) is not None
+        return not evaluation.plan(node).is_empty()
 
     def __contains__(self, obj: object) -> bool:
         if isinstance(obj, tuple) and is_decorated(self._node):
             return any(row == obj for row in self)
         if not isinstance(obj, durable.Durable) or durable.owner_of(obj) is not self._connection:
             return False
-        evaluation = self.evaluate()
+        node, evaluation = self.evaluate()
         oid = durable.oid_of(obj)
-        return bool(oid) and evaluation.plan(self._node).contains(oid)
+        return bool(oid) and evaluation.plan(node).contains(oid)
 
     @overload
     def __getitem__(self, position: slice) -> Query[_T_co]: ...
@@ -117,7 +126,7 @@ class Query(Generic[_T_co]):
 
     def _pick(self, positions: tuple[Any, ...]) -> tuple[Any, ...]:
         wanted = [_position(position) for position in positions]
-        found: Iterator[Any] = (rows if is_decorated(self._node) else ids)(self._node, self.evaluate())
+        found: Iterator[Any] = (rows if is_decorated(self._node) else ids)(*self.evaluate())
         if all(position >= 0 for position in wanted):
             found = islice(found, max(wanted, default=-1) + 1)
         listed = list(found)
@@ -131,7 +140,8 @@ class Query(Generic[_T_co]):
     def explain(self) -> Explanation:
         """How the query is worked out: its parts in the order in which they are looked at, with their sizes.
 
-        Print it, or read its fields. Only sizes are looked up; no objects are loaded.
+        Print it, or read its fields. Only sizes are looked up; no objects are loaded. Where a data filter is in use,
+        sizes are those of what the query could give.
 
         >>> print(find(Task, "urgent", no("done")).explain())  # doctest: +SKIP
         all of these, but: at most 120
@@ -139,7 +149,8 @@ class Query(Generic[_T_co]):
           type Task: 5000
           not the tag 'done': 4100
         """
-        return explain(self._node, self.evaluate())
+        _, evaluation = self.evaluate()
+        return explain(self._node, evaluation, visible_plan(self._node, evaluation))
 
     def signature(self) -> str:
         """A text that is equal for equal questions, in whatever order their members were given."""

@@ -18,6 +18,7 @@ from perdure.model.enums import value_of
 from perdure.query.context import database_connection
 from perdure.query.definition import from_plain, to_plain
 from perdure.query.labels import shown
+from perdure.query.predicates import Predicate
 from perdure.query.result import Query
 from perdure.session import Connection, resolve_class
 
@@ -26,20 +27,22 @@ __all__ = ["deserialize", "deserialize_at", "serialize"]
 _VERSION = b"q\x01"
 _CHECKSUM = 8
 _INDEX_CLASS = 7
-_QUERY, _ENUM_VALUE = 1, 2
+_QUERY, _ENUM_VALUE, _PREDICATE = 1, 2, 3
 
 
 def serialize(obj: Any, /) -> bytes:
     """A query or an enum value as bytes, which `deserialize` reads, here or in another process.
 
-    Of a query, its definition is kept, not what it finds. Raises `RuntimeError` for any other value, for a query with
-    `filter` (functions are not serialized) and for one over several snapshots.
+    Of a query, its definition is kept: neither what it finds nor the predicate that narrows it; a predicate itself
+    stays one. Raises `RuntimeError` for any other value, for a query with `filter` (functions are not serialized) and
+    for one over several snapshots.
 
     >>> perdure.deserialize(perdure.serialize(find(Task, "urgent")))  # doctest: +SKIP
     """
     if isinstance(obj, Query):
         database = obj.connection.database
-        plain: tuple[Any, ...] = (_QUERY, database.uuid, database.name, to_plain(obj.node))
+        kind = _PREDICATE if isinstance(obj, Predicate) else _QUERY
+        plain: tuple[Any, ...] = (kind, database.uuid, database.name, to_plain(obj.expression))
     elif isinstance(obj, EnumValue):
         plain = (_ENUM_VALUE, obj.enum_name, obj.name)
     else:
@@ -68,7 +71,8 @@ def deserialize_at(data: Any, connection_at: Any) -> Any:
     database, name, plain = rest
     connection = connection_at(database_connection(database, name))
     class_of = partial(_class_of, connection)
-    return Query(connection, from_plain(plain, partial(_existing_index, connection), class_of))
+    node = from_plain(plain, partial(_existing_index, connection), class_of)
+    return Predicate(connection, node) if kind == _PREDICATE else Query(connection, node)
 
 
 def _class_of(connection: Connection, identity: str, module: str, qualname: str) -> type:
@@ -79,7 +83,7 @@ def _class_of(connection: Connection, identity: str, module: str, qualname: str)
     return resolve_class(identity, module, qualname, imports=False)
 
 
-_SHAPES = {_QUERY: (int, int, str, tuple), _ENUM_VALUE: (int, str, str)}
+_SHAPES = {kind: (int, int, str, tuple) for kind in (_QUERY, _PREDICATE)} | {_ENUM_VALUE: (int, str, str)}
 
 
 def _read(data: bytes) -> tuple[Any, ...]:

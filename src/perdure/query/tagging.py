@@ -69,7 +69,7 @@ class ObjectTagManager(changes.Tagger):
         if passive:
             for owner in {*owners, *[query.connection for query in queries]}:
                 _check_passive(owner, keys)
-        found = [distinct_ids(query.node, query.evaluate()) for query in queries]
+        found = [distinct_ids(*query.evaluate()) for query in queries]
         plain = {*map(type, keys)} == _BYTES_ONLY
         for obj, owner in zip(objects, owners, strict=True):
             resolved = cast("tuple[bytes, ...]", keys) if plain else _resolve(owner, keys, add)

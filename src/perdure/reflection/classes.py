@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from perdure.declared import instance_ids
 from perdure.errors import ObjectError, WorkspaceError
 from perdure.kernel import durable
 from perdure.model import Memo, scope
@@ -17,7 +16,8 @@ from perdure.model.weak import Address
 from perdure.query import Query, find_in, register_class_source
 from perdure.reflection.callables import MethodInfo, methods_of
 from perdure.reflection.schema import schema_of
-from perdure.session import ClassEntry, Connection, StandIn, get_root
+from perdure.security import is_visible, visible_ids
+from perdure.session import ClassEntry, Connection, StandIn, get_root, instance_ids
 from perdure.workspace import PrefixMetaData
 
 __all__ = [
@@ -146,7 +146,7 @@ class MemoMetaClass:
     def get_instance(self) -> Any:
         """The instance of a singleton class. Raises `RuntimeError` when there is none."""
         connection, entry = _find_entry(self.class_uuid)
-        found = get_root(connection, singleton_root(entry.identity))
+        found = _singleton(connection, entry)
         if found is None:
             raise ObjectError(f"{self.name} has no singleton instance")
         return found
@@ -179,7 +179,7 @@ class MemoMetaClass:
         return find_in(found._connection, found)
 
     def get_instance_count(self) -> int:
-        """How many objects of exactly this class there are."""
+        """How many objects of exactly this class there are; of a restricted one, how many can be seen."""
         connection, entry = _find_entry(self.class_uuid)
         return len(_instance_ids(connection, entry.identity))
 
@@ -201,8 +201,14 @@ def _uuid_of(connection: Connection, entry: ClassEntry) -> str:
     return uuid_of_address(Address(connection.database.uuid, _CLASS_BIT | entry.class_id, ""))
 
 
+def _singleton(connection: Connection, entry: ClassEntry) -> durable.Durable | None:
+    """The instance of a singleton class, if it can be seen."""
+    found = get_root(connection, singleton_root(entry.identity))
+    return found if found is None or is_visible(found) else None
+
+
 def _describe(connection: Connection, entry: ClassEntry) -> MemoMetaClass:
-    instance = get_root(connection, singleton_root(entry.identity)) if entry.flags.get("singleton") else None
+    instance = _singleton(connection, entry) if entry.flags.get("singleton") else None
     return MemoMetaClass(
         _uuid_of(connection, entry),
         f"{entry.module}.{entry.qualname}",
@@ -295,8 +301,11 @@ def _attributes(connection: Connection, identity: str) -> list[tuple[str, int]]:
 
 
 def _instance_ids(connection: Connection, identity: str) -> list[int]:
+    """The objects of exactly one class that can be seen. Raises `PermissionError` when nothing says which."""
     ids = [entry.class_id for entry in connection.catalog.entries() if entry.identity == identity]
-    return [oid for class_id in ids for oid in instance_ids(connection, class_id)]
+    found = [oid for class_id in ids for oid in instance_ids(connection, class_id)]
+    restricted = not connection.catalog.restricted_ids().isdisjoint(ids)
+    return visible_ids(connection, identity, found, restricted=restricted)
 
 
 def get_attributes(cls: Any, /) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ from perdure.kernel import keys
 from perdure.model import scope
 from perdure.model.restriction import is_static
 from perdure.query.labels import TEXT
+from perdure.security import FILTERS
 from perdure.session import Connection, tag_of_posting
 from perdure.session.overlay import TAG_LIMIT
 from perdure.storage import merge, spaces
@@ -35,7 +36,8 @@ def get_lang_cache_stats() -> dict[str, int]:
 def get_prefix_stats(prefix: str | None = None) -> dict[str, Any]:
     """Facts about an open prefix, by default the current one.
 
-    `name`, `uuid`, `dp_size` (bytes of a page of its file), `restricted` (see `set_restricted`), `gc0` (`size`: objects
+    `name`, `uuid`, `dp_size` (bytes of a page of its file), `restricted` (see `set_restricted`), `data_filter`
+    (`enabled`: whether it has one), `gc0` (`size`: objects
     that only Python code holds), `string_pool` (`size`: different texts in use as tags; they are counted),
     `cache` (`size` and `capacity` in bytes, `objects`).
 
@@ -49,6 +51,7 @@ def get_prefix_stats(prefix: str | None = None) -> dict[str, Any]:
             "uuid": connection.database.uuid,
             "dp_size": _PAGE_BYTES,
             "restricted": is_static(connection),
+            "data_filter": {"enabled": FILTERS.of(connection) is not None},
             "gc0": {"size": len(connection.lifetime.unheld)},
             "string_pool": {"size": _count_texts(connection)},
             "cache": {

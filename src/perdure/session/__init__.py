@@ -8,16 +8,19 @@ from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
 from perdure.session.guard import Guarded, is_guarded
 from perdure.session.identified import check_identified
+from perdure.session.instances import count_instances, instance_ids
 from perdure.session.interning import content_of
 from perdure.session.leading import mark_head, postings_under, tag_of_posting
 from perdure.session.lifetime import observe_drops
 from perdure.session.overlay import by_chunk
+from perdure.session.restricted import RESTRICTED, any_restricted, has_restricted, is_restricted, restrict, set_check
 from perdure.session.roots import delete_root, get_root, root_names, set_root
 from perdure.session.tagging import class_tag, passive_mark
 from perdure.session.weak import Forwarding, Weak
 
 __all__ = [
     "FIRST_FREE_ID",
+    "RESTRICTED",
     "Catalog",
     "ClassEntry",
     "Connection",
@@ -28,17 +31,22 @@ __all__ = [
     "Shape",
     "StandIn",
     "Weak",
+    "any_restricted",
     "builtin_class",
     "builtin_id",
     "by_chunk",
     "check_identified",
     "class_tag",
     "content_of",
+    "count_instances",
     "delete_root",
     "find_extension",
     "get_root",
+    "has_restricted",
     "identity_of",
+    "instance_ids",
     "is_guarded",
+    "is_restricted",
     "locate_builtins",
     "mark_head",
     "observe_drops",
@@ -49,7 +57,9 @@ __all__ = [
     "register_class",
     "register_extension",
     "resolve_class",
+    "restrict",
     "root_names",
+    "set_check",
     "set_root",
     "tag_of_posting",
 ]

@@ -17,6 +17,7 @@ from perdure.errors import CorruptRecordError, ObjectError
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id
 from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
+from perdure.session.restricted import RESTRICTED, is_restricted, restrict
 from perdure.storage import Batch, VersionedStorage, View, spaces
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Catalog:
         self._pending: dict[bytes, bytes] = {}
         self._dictionaries: dict[int, bytes] = {}
         self._free: dict[str, list[int]] = {"class": [], "shape": []}
-        self._families: dict[int, frozenset[int]] = {}
+        self._restricted: frozenset[int] | None = None
         self._loaded_state = -1
         self.refresh()
 
@@ -108,6 +109,7 @@ class Catalog:
             elif known.encode() != value and key not in self._pending:
                 self._by_identity.pop(known.identity, None)
                 known.identity, known.module, known.qualname, known.cls = identity, module, qualname, None
+                known.flags, self._restricted = flags, None
                 self._by_identity[identity] = known
         for key, value in view.scan(_CATALOG, _SHAPE, b"t"):
             shape_id = keys.decode_uint(key, 1)[0]
@@ -167,9 +169,36 @@ class Catalog:
                 cls._perdure_immutable_ = entry.immutable
             else:
                 _check_flags(entry, cls)
+            self._settle(entry, cls)
             entry.cls = cls
             self._by_type[cls] = entry
         return entry.cls
+
+    def _settle(self, entry: ClassEntry, cls: type[durable.Durable]) -> None:
+        """Be restricted on both sides if a class is on one: a database keeps the flag once it has it."""
+        if entry.class_id in self.restricted_ids():
+            restrict(cls)
+        if is_restricted(cls) and not entry.flags.get(RESTRICTED):
+            for base in _durable_bases(cls):
+                self.find_entry(base)
+            declared = getattr(cls, "_perdure_flags_", {}).get(RESTRICTED)
+            if declared or entry.class_id not in self.restricted_ids():
+                with self._lock:
+                    entry.flags, self._restricted = {**entry.flags, RESTRICTED: True}, None
+                    self._pending[_CLASS + keys.encode_uint(entry.class_id)] = entry.encode()
+
+    def restricted_ids(self) -> frozenset[int]:
+        """Ids of the classes that are restricted, by their own flag or that of a base, here."""
+        found = self._restricted
+        if found is None:
+            with self._lock:
+                ids = {one.class_id for one in self._classes.values() if one.flags.get(RESTRICTED)}
+                size = -1
+                while size != len(ids):
+                    size = len(ids)
+                    ids |= {one.class_id for one in self._classes.values() if ids.intersection(one.bases)}
+                found = self._restricted = frozenset(ids)
+        return found
 
     def entries(self) -> Iterable[ClassEntry]:
         """All classes of the database, by id."""
@@ -211,6 +240,7 @@ class Catalog:
             return entry
 
     def _bind(self, entry: ClassEntry, cls: type[durable.Durable]) -> None:
+        self._settle(entry, cls)
         entry.cls = cls
         for shape in entry.by_names.values():
             shape.cls = None
@@ -342,6 +372,7 @@ class Catalog:
 
     def _add_class(self, entry: ClassEntry) -> None:
         self._classes[entry.class_id] = entry
+        self._restricted = None
         self._by_identity.setdefault(entry.identity, entry)
         self.has_immutable |= entry.immutable
 

@@ -37,6 +37,7 @@ from perdure.workspace.information import (
     set_cache_size,
 )
 from perdure.workspace.locking import LockedManager
+from perdure.workspace.protecting import init_data_filter
 from perdure.workspace.read_only import ReadOnlyManager, begin_read_only, in_read_only, read_only
 from perdure.workspace.restricting import set_restricted
 from perdure.workspace.retrying import retry
@@ -90,6 +91,7 @@ __all__ = [
     "get_type",
     "in_read_only",
     "init",
+    "init_data_filter",
     "locked",
     "open",
     "read_only",

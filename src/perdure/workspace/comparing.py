@@ -8,7 +8,8 @@ from perdure.collections import ByteArray, Dict, List, Set, Tuple
 from perdure.kernel import durable, embedded, keys
 from perdure.model import Memo, scope, uuid
 from perdure.model.base import field_dict
-from perdure.query import find_in
+from perdure.query.evaluation import Evaluation
+from perdure.query.finding import expression_of
 from perdure.session import Forwarding
 from perdure.storage import spaces
 
@@ -30,7 +31,9 @@ def compare(obj_1: Any, obj_2: Any, tags: Any = None) -> bool:
 
 
 def _has(obj: Memo, tag: object) -> bool:
-    return obj in find_in(scope.connection_of(obj), tag)
+    connection = scope.connection_of(obj)
+    plan = Evaluation(connection).plan(expression_of(connection, (tag,)))
+    return plan.contains(durable.oid_of(obj))
 
 
 _DEEP = (durable.Durable, tuple, embedded.EmbeddedDict, embedded.EmbeddedSet)

@@ -16,7 +16,7 @@ from perdure.model import scope
 from perdure.model.attributes import assign
 from perdure.model.restriction import NONE, Restriction
 from perdure.query import Query
-from perdure.security import clear_bindings
+from perdure.security import FILTERS, clear_bindings, read_binding
 from perdure.session import Forwarding
 from perdure.workspace.atomic import AsyncAtomicManager, AtomicManager
 from perdure.workspace.prefix import OpenOptions
@@ -64,6 +64,7 @@ def init(
     rpc: Mapping[str, Any] | None = None,
     restricted: bool = False,
     restricted_context: ContextVar[Any] | None = None,
+    data_filter: Mapping[str, Any] | None = None,
 ) -> None:
     """Start using the prefixes in a directory, which is made when it does not exist.
 
@@ -73,6 +74,11 @@ def init(
     `shared` is the default of `open` for its option of that name. `rpc` are keyword arguments for the `init` of the
     module `db0_rpc`, if that is installed. `restricted` or `restricted_context` is the default of `open`.
 
+    `data_filter` says whose predicate decides which objects of classes with `access_control` can be seen: a mapping
+    with `context_var`, a `ContextVar` that has a `predicate(...)` or None; `prefix`, a name, `PrefixMetaData` or a
+    collection of them, by default all prefixes, also future ones; `mode`, `"RELEASE"` (the default), where nothing of
+    them is seen without a predicate, or `"DEBUG"`, where all is.
+
     Raises `RuntimeError` when this process is initialized already, or `rpc` is given without that module.
 
     >>> perdure.init("data", prefix="main")  # doctest: +SKIP
@@ -81,6 +87,7 @@ def init(
     if _workspace is not None:
         raise WorkspaceError("perdure is already initialized; close() it first")
     _check_rpc(rpc)
+    filtered = None if data_filter is None else read_binding("data_filter", data_filter)
     settings = Settings(
         autocommit=bool(autocommit),
         autocommit_interval=int(autocommit_interval),
@@ -94,6 +101,8 @@ def init(
     )
     started = Workspace(Path(dbzero_root).absolute(), settings)
     _workspace, _owner_process = started, os.getpid()
+    if filtered is not None:
+        FILTERS.bind(*filtered)
     _start(started, rpc, None if prefix is None else (prefix, "rw" if read_write else "r"))
 
 

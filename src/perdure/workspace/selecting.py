@@ -10,10 +10,12 @@ from typing import Any, cast
 from perdure.errors import WorkspaceError
 from perdure.query import Query
 from perdure.query.context import live
-from perdure.query.evaluation import Evaluation
+from perdure.query.evaluation import Plan
 from perdure.query.expression import Elsewhere, Node, Not, both
 from perdure.query.finding import unordered
 from perdure.query.group_rows import ids_in
+from perdure.query.preparing import prepared
+from perdure.security import FILTERS
 from perdure.session import Connection
 from perdure.storage import spaces
 from perdure.workspace.functions import snapshot
@@ -86,13 +88,18 @@ class ModIterable:
         self._before = before
         self._after = after
         self._compare = compare_with
-        self._oids = _changed_members(node, before, after)
+        self._node = node
+        self._oids = None if FILTERS.active else _changed_members(node, before, after)
+
+    def _members(self) -> list[int]:
+        """Ids of the changed members; with a data filter, those that can be seen now."""
+        return _changed_members(self._node, self._before, self._after) if self._oids is None else self._oids
 
     def __iter__(self) -> ModIterator:
-        return ModIterator(self._before, self._after, self._oids, self._compare)
+        return ModIterator(self._before, self._after, self._members(), self._compare)
 
     def __len__(self) -> int:
-        return len(self._oids) if self._compare is None else sum(1 for _ in self)
+        return len(self._members()) if self._compare is None else sum(1 for _ in self)
 
     def __bool__(self) -> bool:
         return any(True for _ in self)
@@ -128,13 +135,18 @@ def _changed_members(node: Node, before: Connection, after: Connection) -> list[
         return []
     commits = before.database.storage.each_change(before.state, after.state)
     runs = [run for changes in commits for run in cast("list[tuple[int, int]]", changes.get(_RECORDS, ()))]
-    old, new = Evaluation(before).plan(node), Evaluation(after).plan(node)
+    old, new = _plan(node, before), _plan(node, after)
     found: list[int] = []
     for number, written in sorted(ids_in(runs).items()):
         members = written & old.chunk(number)
         if members:
             found.extend(number << 16 | low for low in members & new.chunk(number))
     return found
+
+
+def _plan(node: Node, connection: Connection) -> Plan:
+    narrowed, evaluation = prepared(node, connection)
+    return evaluation.plan(narrowed)
 
 
 class SnapshotWindow:
