@@ -117,7 +117,9 @@ def join(*collections: Any, on: Any) -> JoinQuery:
         if not isinstance(one, Query) and not is_memo_class(one) and class_source(one) is None:
             raise TypeError(f"join takes queries and memo classes, not {shown(one)}")
     connection = connection_for((*collections, on))
-    given = [one.connection for one in (*collections, on) if isinstance(one, Query)]
+    queries = [one for one in (*collections, on) if isinstance(one, Query)]
+    _ = [one.node for one in queries]  # a predicate refuses
+    given = [one.connection for one in queries]
     if given and all(one is given[0] for one in given):
         connection = given[0]  # of one snapshot
     if any(one.database.uuid != connection.database.uuid for one in given):

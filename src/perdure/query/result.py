@@ -165,7 +165,7 @@ class Query(Generic[_T_co]):
             raise TypeError(f"a query is compared to a query, not to {type(other).__name__}")
         if other.connection.database.uuid != self._connection.database.uuid:
             return 1.0
-        return distance(self._node, other.node)
+        return distance(self._node, other.expression)
 
     def _perdure_uuid_(self) -> str:
         """See `perdure.uuid`: database and signature."""

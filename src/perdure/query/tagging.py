@@ -33,7 +33,9 @@ class ObjectTagManager(changes.Tagger):
     __slots__ = ()
 
     def _check(self, target: object) -> None:
-        if not is_memo(target):
+        if isinstance(target, Query):
+            _ = target.node  # a predicate refuses
+        elif not is_memo(target):
             raise QueryError(f"tags takes memo objects or object queries, not {shown(target)}")
         changes.TAGGABLE.add(type(target))
 
