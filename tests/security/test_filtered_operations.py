@@ -174,7 +174,7 @@ def test_groups_are_of_what_each_account_can_see(world: World) -> None:
 
 def test_groups_kept_before_a_filter_are_not_used_with_it(started: Callable[..., None]) -> None:
     started()
-    world = World()
+    World()
     by_name = lambda one: one.name.split("_")[0]  # noqa: E731 (the same function for both)
     assert db0.group_by(by_name, db0.find("x")) == {"seen": 5, "denied": 5}
     db0._init_data_filter(SEEN)

@@ -160,5 +160,6 @@ def test_what_is_no_predicate_in_the_variable_is_refused(world: World, make: Cal
 def test_the_default_of_the_variable_counts(started: Callable[..., None]) -> None:
     started()
     World()
-    db0._init_data_filter(ContextVar("with_default", default=db0.predicate("open")))
+    made = db0.predicate("open")
+    db0._init_data_filter(ContextVar("with_default", default=made))
     assert names(db0.find(Doc)) == ["seen_doc", "seen_page"]

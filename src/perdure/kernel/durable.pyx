@@ -115,7 +115,7 @@ cdef class Layout:
         self.descriptors = set()
         self.count = 0
         self.frozen = bool(getattr(cls, "_perdure_immutable_", False))
-        self.watched = bool(getattr(cls, "_perdure_watched_", False))
+        read_marks(self, cls)
 
     cdef int position(self, str name) except -2:
         """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""

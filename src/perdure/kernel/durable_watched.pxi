@@ -32,6 +32,13 @@ def set_watcher(check):
     return before
 
 
+cdef int read_marks(Layout layout, cls) except -1:
+    """What the class says of itself from its start."""
+    layout.watched = bool(getattr(cls, "_perdure_watched_", False))
+    layout.restricted = bool(getattr(cls, "_perdure_restricted_", False))
+    return 0
+
+
 def watch(cls, bint watched=True):
     """Watch the instances of exactly `cls`, or end that. A class with a true `_perdure_watched_` is from its start."""
     cdef Layout layout = layout_of(cls)

@@ -247,9 +247,9 @@ def group_by(group_defs: Any, query: Query[Any], ops: Any = (count_op,)) -> dict
     None)` first to give the initial state, and must give the same whatever parts the rows come in. Of one operation
     the dict has the states, of several tuples of states.
 
-    The result is that of the last committed state. Unless data filters or masks are in use, it is kept (see `init_fast_query`), and the next call looks only
-    at rows that were added, removed or changed since. Functions must depend on what they read from stored objects of
-    the same prefix alone.
+    The result is that of the last committed state. Unless data filters or masks are in use, it is kept (see
+    `init_fast_query`), and the next call looks only at rows that were added, removed or changed since. Functions must
+    depend on what they read from stored objects of the same prefix alone.
 
     Raises `TypeError` or `ValueError` for what cannot be grouped by, `RuntimeError` for what is no query.
 

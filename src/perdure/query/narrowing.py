@@ -1,7 +1,7 @@
 """Attaching the predicate in force to what a query asks for, before anything gives it an order or looks at objects.
 
-A query of a restricted class, or of no class, is narrowed to what the predicate has. A part that a slice, a sort, a split
-or a function works on is a query of its own, since positions and functions must not meet what may not be seen.
+A query of a restricted class, or of no class, is narrowed to what the predicate has. A part that a slice, a sort, a
+split or a function works on is a query of its own, since positions and functions must not meet what may not be seen.
 """
 
 from __future__ import annotations

@@ -58,32 +58,36 @@ class Predicate(Query[Any]):
     @property
     def node(self) -> NoReturn:
         """Refused: a predicate is no data."""
-        raise PermissionError("a predicate only says what may be seen: it cannot be used as a query; pass it to find")
+        raise _refused()
 
     def evaluate(self) -> NoReturn:
         """Refused: a predicate is no data."""
-        self.node
+        raise _refused()
 
     def __getitem__(self, position: Any) -> NoReturn:
-        self.node
+        raise _refused()
 
     def __next__(self) -> NoReturn:
-        self.node
+        raise _refused()
 
     def __contains__(self, obj: object) -> NoReturn:
-        self.node
+        raise _refused()
 
     def __repr__(self) -> str:
         return f"<predicate {self.expression!r}>"
 
 
+def _refused() -> PermissionError:
+    return PermissionError("a predicate only says what may be seen: it cannot be used as a query; pass it to find")
+
+
 def predicate(*criteria: object, prefix: str | None = None) -> Predicate:
     """What an account may see: a query for the context variable of a data filter (see `init`).
 
-    Criteria are those of `find`, functions (`filter`) excepted. It is an expression, not a result: it can be made before
-    its tags exist, is never narrowed itself, and each operation asks it anew, at the state that the operation sees. It
-    can be a criterion of `find`, and be given to `serialize`; iterated, counted, tested, sliced or used as a query in
-    any other way, it raises `PermissionError`.
+    Criteria are those of `find`, functions (`filter`) excepted. It is an expression, not a result: it can be made
+    before its tags exist, is never narrowed itself, and each operation asks it anew, at the state that the operation
+    sees. It can be a criterion of `find`, and be given to `serialize`; iterated, counted, tested, sliced or used as a
+    query in any other way, it raises `PermissionError`.
 
     Raises `RuntimeError` as `find`, and for functions.
 

@@ -83,7 +83,7 @@ def _class_of(connection: Connection, identity: str, module: str, qualname: str)
     return resolve_class(identity, module, qualname, imports=False)
 
 
-_SHAPES = {kind: (int, int, str, tuple) for kind in (_QUERY, _PREDICATE)} | {_ENUM_VALUE: (int, str, str)}
+_SHAPES = dict.fromkeys((_QUERY, _PREDICATE), (int, int, str, tuple)) | {_ENUM_VALUE: (int, str, str)}
 
 
 def _read(data: bytes) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ def _encode_predicate(connection: Connection | None, query: Predicate) -> object
 
 def _decode(connection: Connection | None, payload: object) -> Query[Any]:
     try:
-        database, name, plain, *marks = cast("tuple[int, str, Any]", payload)
+        database, name, plain, *marks = cast("tuple[Any, ...]", payload)
     except (TypeError, ValueError) as error:
         raise CorruptRecordError(f"damaged definition of a query: {error}") from error
     made = Predicate if marks else Query

@@ -24,7 +24,7 @@ def set_check(check: Callable[[durable.Durable], None]) -> None:
     global _check
     _check = check
     if _flagged:
-        if hasattr(durable, 'set_sifter'): durable.set_sifter(check)
+        durable.set_sifter(check)
 
 
 def restrict(cls: type) -> None:
@@ -33,13 +33,14 @@ def restrict(cls: type) -> None:
         return
     cls._perdure_restricted_ = True  # type: ignore[attr-defined]
     for one in _family(cls):
-        if hasattr(durable, 'restrict'): durable.restrict(one)
+        durable.restrict(one)
     _flagged.add(cls)
-    if hasattr(durable, 'set_sifter'): durable.set_sifter(_check)
+    durable.set_sifter(_check)
 
 
 def _family(cls: type) -> Iterator[type]:
     yield cls
+    below: type
     for below in type.__subclasses__(cls):
         yield from _family(below)
 

@@ -20,7 +20,7 @@ class Layout:
         self._descriptors: set[str] = set()
         self.frozen = bool(getattr(cls, "_perdure_immutable_", False))
         self.watched = bool(getattr(cls, "_perdure_watched_", False))
-        self.restricted = False
+        self.restricted = bool(getattr(cls, "_perdure_restricted_", False))
 
     def position(self, name: str) -> int:
         """Index of `name`, given one when it is new; -1 when the class handles it by a data descriptor."""
