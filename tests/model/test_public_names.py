@@ -27,8 +27,8 @@ NAMES = """
     init_fast_query is_enum is_enum_value is_fulltext is_immutable is_immutable_parameter is_immutable_query is_memo
     is_private is_query is_singleton is_table_view join list load load_all locked make_sum materialized memo migrate
     migration no open predicate read_only refresh rename_field retry select_deleted select_modified select_new
-    serialize set set_cache_size set_prefix set_restricted signature_of snapshot split_by table_view tag_fields taggify tags
-    tags_of touch tuple types uuid wait weak_proxy weak_set CompositeTag TagPrefix tag_prefix
+    serialize set set_cache_size set_prefix set_restricted signature_of snapshot split_by table_view tag_fields
+    taggify tags tags_of touch tuple types uuid wait weak_proxy weak_set CompositeTag TagPrefix tag_prefix
 """
 
 
