@@ -152,9 +152,9 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
     _made.add(made)
     for watcher in _watchers:
         watcher(made)
-    register_class(made)
     if flags.get(RESTRICTED) or is_restricted(made):
         restrict(made)
+    register_class(made)
     return cast(type, made)
 
 

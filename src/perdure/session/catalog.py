@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from perdure.errors import CorruptRecordError, ObjectError
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id
-from perdure.session.classes import StandIn, identity_of, register_class, resolve_class
+from perdure.session.classes import StandIn, durable_bases, identity_of, register_class, resolve_class
 from perdure.session.restricted import RESTRICTED, is_restricted, restrict
 from perdure.storage import Batch, VersionedStorage, View, spaces
 
@@ -179,7 +179,7 @@ class Catalog:
         if entry.class_id in self.restricted_ids():
             restrict(cls)
         if is_restricted(cls) and not entry.flags.get(RESTRICTED):
-            for base in _durable_bases(cls):
+            for base in durable_bases(cls):
                 self.find_entry(base)
             declared = getattr(cls, "_perdure_flags_", {}).get(RESTRICTED)
             if declared or entry.class_id not in self.restricted_ids():
@@ -192,12 +192,8 @@ class Catalog:
         found = self._restricted
         if found is None:
             with self._lock:
-                ids = {one.class_id for one in self._classes.values() if one.flags.get(RESTRICTED)}
-                size = -1
-                while size != len(ids):
-                    size = len(ids)
-                    ids |= {one.class_id for one in self._classes.values() if ids.intersection(one.bases)}
-                found = self._restricted = frozenset(ids)
+                flagged = {one.class_id for one in self._classes.values() if one.flags.get(RESTRICTED)}
+                found = self._restricted = self._with_derived(flagged)
         return found
 
     def entries(self) -> Iterable[ClassEntry]:
@@ -217,10 +213,13 @@ class Catalog:
             ids = {one.class_id for one in self._classes.values() if one.identity == wanted}
             if entry is not None:
                 ids.add(entry.class_id)
-            size = -1
-            while size != len(ids):
-                size = len(ids)
-                ids |= {one.class_id for one in self._classes.values() if ids.intersection(one.bases)}
+            return self._with_derived(ids)
+
+    def _with_derived(self, ids: set[int]) -> frozenset[int]:
+        size = -1
+        while size != len(ids):
+            size = len(ids)
+            ids |= {one.class_id for one in self._classes.values() if ids.intersection(one.bases)}
         return frozenset(ids)
 
     # -- writing -------------------------------------------------------------------------------------------
@@ -265,7 +264,7 @@ class Catalog:
 
     def _create(self, cls: type[durable.Durable]) -> ClassEntry:
         with self._lock:
-            bases = tuple(self.entry_for(base).class_id for base in _durable_bases(cls))
+            bases = tuple(self.entry_for(base).class_id for base in durable_bases(cls))
             flags = dict(getattr(cls, "_perdure_flags_", {}))
             if getattr(cls, "_perdure_typed_", False):
                 flags["typed"] = True
@@ -386,18 +385,6 @@ class Catalog:
             reserved = self._storage.reserve(kind, _IDS_RESERVED_AT_ONCE)
             free.extend(FIRST_FREE_ID + number for number in reversed(reserved))
         return free.pop()
-
-
-def _durable_bases(cls: type[durable.Durable]) -> list[type[durable.Durable]]:
-    """The nearest durable classes above `cls` that instances are stored under."""
-    found: list[type[durable.Durable]] = []
-    for base in cls.__mro__[1:]:
-        if base in (durable.Durable, StandIn) or not issubclass(base, durable.Durable):
-            continue
-        if getattr(base, "_perdure_abstract_", None) is base or any(issubclass(one, base) for one in found):
-            continue
-        found.append(base)
-    return found
 
 
 def _check_flags(entry: ClassEntry, cls: type) -> None:

@@ -12,7 +12,7 @@ from weakref import WeakSet
 from perdure.errors import ClassNotFoundError
 from perdure.kernel import durable
 
-__all__ = ["StandIn", "identity_of", "observe_definitions", "register_class", "resolve_class"]
+__all__ = ["StandIn", "durable_bases", "identity_of", "observe_definitions", "register_class", "resolve_class"]
 
 _registered: dict[str, type[durable.Durable]] = {}
 _FROZEN = "_perdure_immutable_"
@@ -106,3 +106,15 @@ class StandIn(durable.Durable):
 def _stand_in(identity: str, module: str, qualname: str, reason: str) -> type[StandIn]:
     members = {"_perdure_missing_": (identity, reason), "_perdure_identity_": identity, "__module__": module}
     return type(qualname.rpartition(".")[2], (StandIn,), members)
+
+
+def durable_bases(cls: type[durable.Durable]) -> list[type[durable.Durable]]:
+    """The nearest durable classes above `cls` that instances are stored under."""
+    found: list[type[durable.Durable]] = []
+    for base in cls.__mro__[1:]:
+        if base in (durable.Durable, StandIn) or not issubclass(base, durable.Durable):
+            continue
+        if getattr(base, "_perdure_abstract_", None) is base or any(issubclass(one, base) for one in found):
+            continue
+        found.append(base)
+    return found
