@@ -114,3 +114,54 @@ def test_before_init_values_are_placeholders_equal_to_the_real_ones(tmp_path: Pa
     assert list(db0.find(shade.DARK)) == [thing] and list(db0.find(early)) == [thing]
     db0.close()
     assert "???" in repr(shade.DARK)
+
+
+@pytest.mark.usefixtures("root")
+class TestBetweenPrefixes:
+    def test_a_value_read_from_an_object_belongs_to_the_objects_prefix(self, root: Path) -> None:
+        here, there = Root(Color.RED), Placed(Color.RED, "other")
+        assert db0.get_prefix_of(Color.RED).name == "main"
+        for _ in range(2):
+            assert db0.get_prefix_of(here.value).name == "main"
+            assert db0.get_prefix_of(there.name).name == "other"
+            assert here.value == there.name == Color.RED and hash(here.value) == hash(there.name)
+            identity = db0.uuid(there)
+            db0.tags(there).add("kept")
+            reopen(root, "other", "main")
+            here, there = Root(), db0.fetch(identity)
+
+    def test_the_prefix_of_a_value_is_the_current_one_unless_it_was_read(self, root: Path) -> None:
+        red = Color.RED
+        db0.open("second")
+        assert db0.get_prefix_of(red).name == "main" and db0.get_prefix_of(Color.RED).name == "second"
+        assert red == Color.RED
+
+    def test_a_value_moves_with_each_assignment(self, root: Path) -> None:
+        there = Placed(Color.RED, "other")
+        here = Root(there.name)
+        assert db0.get_prefix_of(here.value).name == "main"
+        there.name = here.value
+        assert db0.get_prefix_of(there.name).name == "other"
+
+    def test_elements_of_collections_belong_to_the_prefix_of_the_collection(self, root: Path) -> None:
+        there = Placed([Color.RED, {"key": Color.BLUE}], "other")
+        db0.tags(there).add("kept")
+        identity = db0.uuid(there)
+        reopen(root, "other", "main")
+        items = db0.fetch(identity).name
+        assert db0.get_prefix_of(items[0]).name == db0.get_prefix_of(items[1]["key"]).name == "other"
+
+    def test_values_of_other_prefixes_are_tags_and_criteria_everywhere(self, root: Path) -> None:
+        there = Placed(Color.RED, "other")
+        db0.tags(there).add(Color.RED)
+        here = Thing("here")
+        db0.tags(here).add(there.name)
+        assert list(db0.find(Thing, there.name)) == list(db0.find(Thing, Color.RED)) == [here]
+        assert list(db0.find(Placed, Color.RED, prefix="other")) == [there]
+        assert [tag for _, tag in db0.split_by([there.name], db0.find(Thing))] == [Color.RED]
+        assert db0.deserialize(db0.serialize(there.name)) == Color.RED
+
+    def test_reading_the_same_value_again_gives_the_same_object(self, root: Path) -> None:
+        first, second = Placed(Color.RED, "other"), Placed(Color.RED, "other")
+        assert first.name is second.name
+        assert Root(Color.RED).value is Color.RED

@@ -2,6 +2,7 @@ import pytest
 
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import durable
+from perdure.model import uuid
 from perdure.model.enums import value_of
 from perdure.query import as_tag, find, no, register_label, tags, tags_of
 from perdure.session import Connection, Database
@@ -325,3 +326,13 @@ def test_the_tag_of_an_object_under_construction_is_refused(connection: Connecti
 
     with pytest.raises(RuntimeError, match="UUID"):
         Hasty()
+
+
+def test_tags_show_what_they_are(connection: Connection) -> None:
+    thing = Thing("a")
+    tag = as_tag(thing)
+    assert repr(tag) == f"<Tag of the object {uuid(thing)}>"
+    assert repr(as_tag(Thing)) == f"<Tag of the class {Thing.__module__}:Thing>"
+    assert repr(as_tag("read", thing)) == f"CompositeTag('read', {tag!r})"
+    tags(thing).add(tag)
+    assert repr(tags_of(thing)) == f"[{tag!r}]" and repr(tag) in str(find(tag).explain())

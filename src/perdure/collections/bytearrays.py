@@ -9,8 +9,8 @@ from typing import Any
 from perdure.collections.comparing import guard, register_content
 from perdure.collections.convert import Converting, register_conversion
 from perdure.collections.pages import BYTES_LEAF, open_node, splice, walk
+from perdure.collections.placing import check_place, describe_lost
 from perdure.collections.sequences import SequenceMethods
-from perdure.kernel import durable
 from perdure.session import register_builtin
 
 __all__ = ["ByteArray"]
@@ -70,6 +70,7 @@ class ByteArray(SequenceMethods):
     _perdure_plain_ = bytearray
 
     def __init__(self, source: Any = b"", /, encoding: str | None = None, errors: str | None = None) -> None:
+        check_place()
         if encoding is not None or errors is not None:
             items = bytearray(source, encoding or "utf-8", errors or "strict")
         else:
@@ -298,9 +299,7 @@ class ByteArray(SequenceMethods):
     __hash__ = None
 
     def __repr__(self) -> str:
-        if durable.state_of(self) == durable.DEAD:
-            return durable.describe(self)
-        return repr(self._perdure_bytes_())
+        return describe_lost(self) or repr(self._perdure_bytes_())
 
     __str__ = __repr__
 

@@ -10,6 +10,7 @@ from perdure.collections.comparing import equal, guard, register_content
 from perdure.collections.convert import Converting, convert, register_conversion
 from perdure.collections.entries import ABSENT, KeyedMethods, read_value
 from perdure.collections.keying import hot_key
+from perdure.collections.placing import check_place, describe_lost
 from perdure.collections.views import Items, Keys, Values
 from perdure.kernel import durable, mapping
 from perdure.session import Weak, register_builtin
@@ -34,6 +35,7 @@ class Dict(KeyedMethods, mapping.HotDict):
     _perdure_ordered_ = True
 
     def __init__(self, iterable: Any = None, /, **named: Any) -> None:
+        check_place()
         self._perdure_begin_()
         self._perdure_fill_(() if iterable is None else iterable, named, Converting())
 
@@ -170,9 +172,7 @@ class Dict(KeyedMethods, mapping.HotDict):
 
     @recursive_repr("{...}")
     def __repr__(self) -> str:
-        if durable.state_of(self) == durable.DEAD:
-            return durable.describe(self)
-        return "{" + ", ".join(f"{key!r}: {value!r}" for key, value in self.items()) + "}"
+        return describe_lost(self) or "{" + ", ".join(f"{key!r}: {value!r}" for key, value in self.items()) + "}"
 
 
 def _pairs(source: Any) -> Iterable[tuple[Any, Any]]:

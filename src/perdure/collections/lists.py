@@ -10,6 +10,7 @@ from typing import Any
 from perdure.collections.comparing import guard, register_content
 from perdure.collections.convert import Converting, convert, register_conversion
 from perdure.collections.pages import open_node, read, splice
+from perdure.collections.placing import check_place
 from perdure.collections.sequences import SequenceMethods
 from perdure.kernel import durable, sequence
 from perdure.session import Weak, register_builtin
@@ -35,6 +36,7 @@ class List(SequenceMethods, sequence.HotList):
     _perdure_plain_ = list
 
     def __init__(self, iterable: Iterable[Any] | None = None, /) -> None:
+        check_place()
         values = () if iterable is None else iterable
         self._perdure_begin_(sequence.convert_all(values, Converting().convert))
 

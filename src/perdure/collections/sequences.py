@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from perdure.collections.comparing import equal, first_difference
 from perdure.collections.pages import loosen, read, restore_node, root_values, walk
-from perdure.kernel import durable, sequence
+from perdure.collections.placing import describe_lost
+from perdure.kernel import sequence
 
 if TYPE_CHECKING:
     from perdure.session import Connection
@@ -138,9 +139,7 @@ class SequenceMethods(sequence.HotSequence):
 
     @recursive_repr("[...]")
     def __repr__(self) -> str:
-        if durable.state_of(self) == durable.DEAD:
-            return durable.describe(self)
-        return repr(self._perdure_plain_(self))
+        return describe_lost(self) or repr(self._perdure_plain_(self))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError(f"cannot pickle or copy deeply a durable {type(self).__name__}; read its elements instead")

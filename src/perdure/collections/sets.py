@@ -11,6 +11,7 @@ from perdure.collections.comparing import guard, register_content
 from perdure.collections.convert import Converting, register_conversion
 from perdure.collections.entries import ABSENT, KeyedMethods
 from perdure.collections.keying import hot_key
+from perdure.collections.placing import check_place, describe_lost
 from perdure.kernel import durable, mapping
 from perdure.session import register_builtin
 
@@ -33,6 +34,7 @@ class Set(KeyedMethods, mapping.HotSet):
     _perdure_ordered_ = False
 
     def __init__(self, iterable: Iterable[Any] = (), /) -> None:
+        check_place()
         self._perdure_begin_()
         for element in () if iterable is None else iterable:
             self.add(element)
@@ -214,9 +216,7 @@ class Set(KeyedMethods, mapping.HotSet):
 
     @recursive_repr("{...}")
     def __repr__(self) -> str:
-        if durable.state_of(self) == durable.DEAD:
-            return durable.describe(self)
-        return "{" + ", ".join(map(repr, self)) + "}" if len(self) else "set()"
+        return describe_lost(self) or ("{" + ", ".join(map(repr, self)) + "}" if len(self) else "set()")
 
 
 def _as_element(element: object) -> object:

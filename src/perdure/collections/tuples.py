@@ -9,8 +9,9 @@ from typing import Any
 
 from perdure.collections.comparing import register_content
 from perdure.collections.convert import Converting
+from perdure.collections.placing import check_place, describe_lost
 from perdure.collections.sequences import SequenceMethods
-from perdure.kernel import durable, sequence
+from perdure.kernel import sequence
 from perdure.session import register_builtin
 
 __all__ = ["Tuple"]
@@ -31,6 +32,7 @@ class Tuple(SequenceMethods):
     _perdure_plain_ = tuple
 
     def __init__(self, iterable: Iterable[Any] = (), /) -> None:
+        check_place()
         self._perdure_begin_(sequence.convert_all(iterable, Converting().convert))
 
     def _perdure_slice_(self, wanted: slice) -> tuple[Any, ...]:
@@ -61,9 +63,7 @@ class Tuple(SequenceMethods):
 
     @recursive_repr("(...)")
     def __repr__(self) -> str:
-        if durable.state_of(self) == durable.DEAD:
-            return durable.describe(self)
-        return repr(tuple(self))
+        return describe_lost(self) or repr(tuple(self))
 
 
 Sequence.register(Tuple)

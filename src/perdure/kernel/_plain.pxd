@@ -21,5 +21,5 @@ cdef inline bint is_plain(object value):
 
 
 cdef inline bint is_identified(Durable obj):
-    """Whether others may refer to the object: its `__init__` is over, or it has its id before that."""
-    return not obj.building or obj.oid != 0
+    """Whether others may refer to the object: its `__init__` is over, or it has its id; its database is not closed."""
+    return (not obj.building or obj.oid != 0) and (obj.state > 0 or obj.owner is not None)

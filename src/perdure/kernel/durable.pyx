@@ -221,9 +221,7 @@ cdef int ensure_writable(Durable self) except -1:
     if is_free(self):
         return 0
     check_guard()
-    if self.owner is None and self.state == _GHOST:
-        raise ClosedObjectError(describe(self) + " is no longer accessible: its database was closed")
-    ensure_loaded(self)
+    ensure_changeable(self)
     if self.layout.frozen and not self.building:
         refuse_change(self)
     while not is_open(self.owner):
@@ -270,7 +268,7 @@ cdef int set_checked(Durable self, str name, object value) except -1:
         return put_field(self, index, value)
     if not _is_plain(value):
         # Before the registration: a flush by another thread may come while Python code runs here.
-        ensure_loaded(self)
+        ensure_changeable(self)
         value = self._perdure_convert_(name, value)
     ensure_writable(self)
     if created:

@@ -1,5 +1,12 @@
 # What is read from the fields of an object and written to them as a whole. Part of durable.pyx.
 
+cdef int ensure_changeable(Durable self) except -1:
+    """Load an object that is going to be changed."""
+    if self.owner is None and self.state == _GHOST:
+        raise ClosedObjectError(describe(self) + " is no longer accessible: its database was closed")
+    return ensure_loaded(self)
+
+
 def layout_for(cls):
     """The layout shared by the instances of `cls`."""
     return layout_of(cls)

@@ -23,22 +23,24 @@ _CATALOG = spaces.CATALOG.id
 _KEY = b"e"
 
 _enums: dict[str, EnumType] = {}
-_values: dict[tuple[str, str, bool], EnumValue] = {}
+_values: dict[tuple[str, str, bool, int], EnumValue] = {}
 
 
 class EnumValue:
     """One name of an enum: equal to the same name of the same enum in every prefix, to nothing else; without order.
 
+    Read from an object it is the value of the object's prefix, else that of the current prefix (or the enum's own).
     A value got while its enum could not be looked up or made in a prefix is a placeholder: equal to the real one and
     usable in the same way, with `???` in its repr.
     """
 
-    __slots__ = ("__weakref__", "_enum", "_name", "_resolved")
+    __slots__ = ("__weakref__", "_database", "_enum", "_name", "_resolved")
 
-    def __init__(self, enum_name: str, name: str, resolved: bool) -> None:
+    def __init__(self, enum_name: str, name: str, resolved: bool, database: int) -> None:
         self._enum = enum_name
         self._name = name
         self._resolved = resolved
+        self._database = database
 
     @property
     def enum_name(self) -> str:
@@ -68,16 +70,26 @@ class EnumValue:
         return value_of, (self._enum, self._name, False)
 
     def _perdure_connection_(self) -> Connection:
+        if self._database:
+            return scope.holding(self._database)
         known = _enums.get(self._enum)
         return scope.named(known._prefix if known is not None else None)
 
 
-def value_of(enum_name: str, name: str, resolved: bool = True) -> EnumValue:
-    """The one object that stands for a value."""
-    found = _values.get((enum_name, name, resolved))
+def value_of(enum_name: str, name: str, resolved: bool = True, database: int = 0) -> EnumValue:
+    """The one object that stands for a value in the database with that uuid; 0 is none in particular."""
+    found = _values.get((enum_name, name, resolved, database))
     if found is None:
-        found = _values.setdefault((enum_name, name, resolved), EnumValue(enum_name, name, resolved))
+        made = EnumValue(enum_name, name, resolved, database)
+        found = _values.setdefault((enum_name, name, resolved, database), made)
     return found
+
+
+def translated(value: EnumValue, connection: Connection | None) -> EnumValue:
+    """The value that a prefix has for one that may be of another prefix."""
+    if connection is None or value._database == connection.database.uuid:
+        return value
+    return value_of(value._enum, value._name, value._resolved, connection.database.uuid)
 
 
 def declared_names(enum_name: str) -> tuple[str, ...] | None:
@@ -136,15 +148,16 @@ class EnumType:
         return scope.named(self._prefix, write=True)
 
     def _value(self, name: str) -> EnumValue:
-        return value_of(self._identity, name, self._is_known())
+        home = self._home()
+        return value_of(self._identity, name, home is not None, 0 if home is None else home.database.uuid)
 
-    def _is_known(self) -> bool:
-        """Whether the prefix where it would be used has the enum, which it learns now if it can."""
+    def _home(self) -> Connection | None:
+        """The prefix where it would be used, if that has the enum, or learns it now."""
         try:
             connection = scope.named(self._prefix, write=self._prefix is not None)
         except RuntimeError:
-            return False
-        return _learn(connection, self)
+            return None
+        return connection if _learn(connection, self) else None
 
 
 def enum(
@@ -183,7 +196,7 @@ def _define(name: str, names: tuple[str, ...], prefix: str | None, type_id: str 
     known = _enums.get(made._identity)
     if known == made:
         made = known
-    made._is_known()
+    made._home()
     _enums[made._identity] = made
     return made
 
@@ -257,7 +270,8 @@ def _mention(connection: Connection, definition: EnumType) -> None:
 def _decode_value(connection: Connection | None, payload: object) -> object:
     if type(payload) is not tuple or [type(part) for part in payload] != [str, str]:
         raise CorruptRecordError(f"a stored enum value is damaged: {payload!r}")
-    return value_of(*payload)
+    enum_name, name = payload
+    return value_of(enum_name, name, database=0 if connection is None else connection.database.uuid)
 
 
 def _encode_type(connection: Connection | None, value: EnumType) -> object:

@@ -9,7 +9,8 @@ from perdure.errors import ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.session import Connection, Weak, builtin_id
+from perdure.model.enums import EnumValue, translated
+from perdure.session import Connection, Weak, builtin_id, check_accessible
 
 if TYPE_CHECKING:
     from perdure.model.base import Memo
@@ -41,6 +42,8 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
         weak = _home(value) is _home(obj)
         if not weak:
             _note_elsewhere(obj, value)
+    elif isinstance(value, EnumValue):
+        value = translated(value, _home(obj))
     else:
         value = _convert_plain(obj, name, value)
     names = obj._perdure_weak_ or _nothing
@@ -94,11 +97,9 @@ def unsupported(obj: Memo, name: str, value: object, reason: object) -> Attribut
 
 
 def _check_usable(value: durable.Durable) -> None:
-    state = durable.state_of(value)
-    if state == durable.DEAD:
+    if durable.state_of(value) == durable.DEAD:
         raise DeadReferenceError(f"{durable.describe(value)} was deleted and cannot be referred to")
-    if state == durable.GHOST and durable.owner_of(value) is None:
-        raise ObjectError(f"{durable.describe(value)} is no longer accessible: its database was closed")
+    check_accessible(value)
 
 
 def _home(obj: durable.Durable) -> Connection | None:

@@ -43,8 +43,6 @@ def check_identity(obj: durable.Durable | Weak | Foreign) -> None:
     if not isinstance(obj, StandIn) and not hasattr(type(obj), "_perdure_factory_"):
         raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} objects have none")
     check_identified(obj)
-    if durable.owner_of(obj) is None and durable.state_of(obj) == durable.GHOST:
-        raise ObjectError(f"{durable.describe(obj)} is no longer accessible: its database was closed")
 
 
 def uuid_of_address(address: Address) -> str:

@@ -9,7 +9,7 @@ from typing import NoReturn, Protocol
 
 from perdure.errors import WorkspaceError
 from perdure.kernel import durable
-from perdure.session import Connection
+from perdure.session import Connection, check_accessible
 
 __all__ = [
     "Scope",
@@ -58,6 +58,10 @@ class _Nowhere(durable.Owner):
 
     def __init__(self) -> None:
         self.writable = False
+
+    def refuse_alone(self) -> None:
+        """Raise the error of a collection made before `init` or after `close`; it needs no current prefix."""
+        require()
 
     def refuse_create(self, cls: type) -> NoReturn:
         """Raise the error of the missing prefix."""
@@ -143,6 +147,13 @@ def migrates(connection: Connection) -> bool:
 
 
 def connection_of(obj: durable.Durable) -> Connection:
-    """The connection that an object belongs to: for one that has none yet, that of the current prefix."""
+    """The connection that an object belongs to: for one that has none yet, that of the current prefix.
+
+    Raises `RuntimeError` for an object whose prefix was closed.
+    """
     owner = durable.owner_of(obj)
-    return owner if isinstance(owner, Connection) else current()
+    if isinstance(owner, Connection):
+        return owner
+    connection = current()
+    check_accessible(obj)
+    return connection

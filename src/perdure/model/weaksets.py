@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from perdure.collections.comparing import guard
-from perdure.errors import ObjectError
+from perdure.collections.placing import check_place, describe_lost
+from perdure.errors import ObjectError, WorkspaceError
 from perdure.kernel import durable
 from perdure.model.base import Memo
 from perdure.model.weak import Foreign, address_of, expired
@@ -34,6 +35,7 @@ class WeakSet(durable.Durable):
     _perdure_members_: dict[_Key, Any]
 
     def __init__(self, iterable: Iterable[Any] | None = None, /) -> None:
+        check_place()
         self._perdure_members_ = {}
         for member in iterable or ():
             self.add(member)
@@ -93,7 +95,13 @@ class WeakSet(durable.Durable):
         return sum(not expired(member) for member in list(self._perdure_members_.values()))
 
     def __repr__(self) -> str:
-        return f"WeakSet({list(self)!r})"
+        lost = describe_lost(self)
+        if lost is not None:
+            return lost
+        try:
+            return f"WeakSet({list(self)!r})"
+        except (ObjectError, WorkspaceError) as error:  # of a member's prefix: it cannot be told what has expired
+            return f"<WeakSet of {len(self._perdure_members_)}: {error}>"
 
     def _perdure_store_(self) -> list[Any]:
         return list(self._perdure_members_.values())

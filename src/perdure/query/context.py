@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure.kernel import durable
 from perdure.model import scope
-from perdure.session import Connection, builtin_id, check_identified
+from perdure.session import Connection, builtin_id, check_accessible, check_identified
 
 __all__ = [
     "attach",
@@ -35,7 +35,10 @@ def current_connection() -> Connection:
 def connection_of(obj: durable.Durable) -> Connection:
     """The connection that an object belongs to, or will belong to when it is stored."""
     owner = durable.owner_of(obj)
-    return owner if isinstance(owner, Connection) else current_connection()
+    if isinstance(owner, Connection):
+        return owner
+    check_accessible(obj)
+    return current_connection()
 
 
 def live(connection: Connection) -> Connection:

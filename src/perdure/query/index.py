@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from perdure.collections.placing import check_place
 from perdure.errors import ObjectError, QueryError
 from perdure.kernel import changes, durable
 from perdure.query import entries
@@ -54,6 +55,9 @@ class Index(changes.Filing, Generic[_K, _V]):
     """Whether the members live as long as they are in the index."""
     _perdure_alike_ = True
     """Its record has the kind of its keys only: two commits may write the same one."""
+
+    def __init__(self) -> None:
+        check_place()
 
     if TYPE_CHECKING:
 

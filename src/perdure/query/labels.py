@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from perdure.errors import QueryError
-from perdure.kernel import durable, keys
+from perdure.kernel import durable, identity, keys
 from perdure.query.context import identified, is_memo, is_memo_class
 from perdure.query.expression import ClassTagged, Node, Tagged
 from perdure.session import Connection, identity_of
@@ -45,13 +45,13 @@ _targets: dict[type, Callable[[Any], tuple[int, int]]] = {}
 _readers: dict[int, Callable[[Connection, tuple[Any, ...]], object]] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Tag:
     """A tag other than a text: an object, a class or an enum value. Equal ones are the same tag."""
 
     kind: int
     parts: tuple[object, ...]
-    cls: type[durable.Durable] | None = field(default=None, compare=False, repr=False)
+    cls: type[durable.Durable] | None = field(default=None, compare=False)
 
     def key(self, connection: Connection) -> bytes:
         """The key to store the tag under; a class that the database does not know becomes known."""
@@ -74,6 +74,14 @@ class Tag:
         if self.cls is None:
             return Tagged(keys.encode((self.kind, *self.parts)))
         return ClassTagged(cast(str, self.parts[0]), self.cls)
+
+    def __repr__(self) -> str:
+        if self.kind == OBJECT:
+            database, oid = cast("tuple[int, int]", self.parts)
+            return f"<Tag of the object {identity.uuid_text(database, oid)}>"
+        if self.kind == CLASS:
+            return f"<Tag of the class {self.parts[0]}>"
+        return f"<Tag {'.'.join(map(str, self.parts))}>"
 
 
 def class_ids(connection: Connection, identity: str) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from perdure.errors import QueryError, ReadOnlyError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel import changes, durable
-from perdure.query.context import connection_of, is_memo
+from perdure.query.context import connection_of, current_connection, is_memo
 from perdure.query.labels import Tag, is_type_key, read_key, refuse, shown, to_tag
 from perdure.query.ordering import distinct_ids
 from perdure.query.result import Query
@@ -63,6 +63,8 @@ class ObjectTagManager(changes.Tagger):
         passive = self._passive and add
         queries = [target for target in self._targets if isinstance(target, Query)]
         objects = self._targets if not queries else [one for one in self._targets if not isinstance(one, Query)]
+        if not self._targets:
+            current_connection()
         if not keys:
             return
         owners = [_writable(obj) for obj in objects]

@@ -7,7 +7,7 @@ from perdure.session.connection import Connection, Savepoint
 from perdure.session.database import Database
 from perdure.session.extensions import find_extension, read_extension, register_extension
 from perdure.session.guard import Guarded, is_guarded
-from perdure.session.identified import check_identified
+from perdure.session.identified import check_accessible, check_identified
 from perdure.session.instances import count_instances, instance_ids
 from perdure.session.interning import content_of
 from perdure.session.leading import mark_head, postings_under, tag_of_posting
@@ -35,6 +35,7 @@ __all__ = [
     "builtin_class",
     "builtin_id",
     "by_chunk",
+    "check_accessible",
     "check_identified",
     "class_tag",
     "content_of",

@@ -130,7 +130,8 @@ def get_address(obj: Any, /) -> int:
     """The number of an object in its prefix."""
     if not isinstance(obj, durable.Durable):
         raise TypeError(f"get_address takes a durable object, not {type(obj).__name__}")
-    return durable.oid_of(obj) or scope.connection_of(obj).add(obj)
+    connection = scope.connection_of(obj)
+    return durable.oid_of(obj) or connection.add(obj)
 
 
 def get_type(obj: Any, /) -> type:

@@ -57,6 +57,7 @@ class Prefix:
         self.unfinished: tuple[Prepared, dict[bytes, bytes]] | None = None
         """A part of a commit over several prefixes that is decided, and that the storage has not taken yet."""
         self._held = 0
+        self._dropped: list[durable.Durable] = []
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.exists():
@@ -190,7 +191,10 @@ class Prefix:
         with self.connection.lock:
             self.complete()
             self.connection.flush()
+            deleted = set(self.connection.overlay.dropped)
             self.connection.lifetime.collect(everything=True)
+            dropped = self.connection.overlay.dropped.items()
+            self._dropped = [obj for oid, obj in dropped if oid not in deleted]
 
     def close(self) -> None:
         """End without committing; handles of objects become inaccessible."""
@@ -198,5 +202,8 @@ class Prefix:
             self._follower.stop()
         try:
             self.connection.close()
+            for obj in self._dropped:  # to whoever has them, they are not deleted but closed like all others
+                durable.revive(obj)
+                durable.detach(obj)
         finally:
             self.database.close()

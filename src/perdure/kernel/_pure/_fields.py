@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from perdure.errors import ClosedObjectError
 from perdure.kernel._pure._layout import WIDE, bit, layout_for
+from perdure.kernel._pure._states import GHOST
 
 if TYPE_CHECKING:
     from perdure.kernel._pure.durable import Durable
@@ -89,5 +91,17 @@ def set_class(obj: Durable, cls: type) -> None:
 
 
 def is_identified(obj: Durable) -> bool:
-    """Whether others may refer to an object: its `__init__` is over, or it has its id before that."""
-    return not obj._perdure_struct_.building or obj._perdure_struct_.oid != 0
+    """Whether others may refer to an object: its `__init__` is over, or it has its id; its database is not closed."""
+    struct = obj._perdure_struct_
+    return (not struct.building or struct.oid != 0) and (struct.state > GHOST or struct.owner is not None)
+
+
+def check_open(obj: Durable) -> None:
+    """Raise the error of a change of an object whose database was closed."""
+    if obj._perdure_struct_.owner is None and obj._perdure_struct_.state == GHOST:
+        raise ClosedObjectError(describe(obj) + " is no longer accessible: its database was closed")
+
+def describe(obj: Durable) -> str:
+    """`<module.Class #oid>` for messages; never loads."""
+    cls = type(obj)
+    return f"<{cls.__module__}.{cls.__qualname__} #{obj._perdure_struct_.oid or 'new'}>"

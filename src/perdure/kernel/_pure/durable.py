@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from perdure.errors import ClosedObjectError, ImmutableError, ObjectError
+from perdure.errors import ImmutableError, ObjectError
 from perdure.errors import ReferenceError as DeadReferenceError
 from perdure.kernel._pure._fields import (
+    check_open,
+    describe,
     field_values,
     fields,
     is_volatile,
@@ -126,6 +128,7 @@ class Durable:
             return
         created = struct.layout.watched and _ask_assignment(self, index, name)
         if type(value) not in _PLAIN and not frozen:
+            check_open(self)
             load(self)
             value = self._perdure_convert_(name, value)
         mark_dirty(self)
@@ -583,8 +586,7 @@ def mark_dirty(obj: Durable) -> None:
     if _is_free(obj):
         return
     guard_change()
-    if struct.owner is None and struct.state == GHOST:
-        raise ClosedObjectError(describe(obj) + " is no longer accessible: its database was closed")
+    check_open(obj)
     load(obj)
     if struct.layout.frozen and not struct.building:
         _refuse_change(obj)
@@ -663,9 +665,3 @@ def owner_of(obj: Durable) -> Any:
 def size_of(obj: Durable) -> int:
     """Bytes charged to the cache for this object."""
     return obj._perdure_struct_.size
-
-
-def describe(obj: Durable) -> str:
-    """`<module.Class #oid>` for messages; never loads."""
-    cls = type(obj)
-    return f"<{cls.__module__}.{cls.__qualname__} #{oid_of(obj) or 'new'}>"
