@@ -60,15 +60,11 @@ include "codec_read.pxi"
 cdef bytes encode_entry(uint64_t shape_id, object value, object refer, bint* refers):
     """`encode_record(shape_id, (value,), refer)`, for compiled callers; `refers`: whether it has references."""
     cdef Writer writer
-    cdef Buffer header
+    cdef Py_ssize_t offset
     writer_init(&writer, False)
-    buffer_init(&header)
     try:
         write_value(&writer, value, refer, 0)
         refers[0] = writer.table_size != 0
-        put_varint(&header, shape_id)
-        write_table(&header, &writer)
-        return join(&header, &writer.out)
+        return finish_record(&writer, shape_id, &offset)
     finally:
         writer_free(&writer)
-        buffer_free(&header)

@@ -1,18 +1,5 @@
 # Encoding. A Writer lives on the stack of the entry function, which frees it whatever happens.
 
-cdef struct TableEntry:
-    uint64_t oid
-    uint64_t class_id
-    bint weak
-
-cdef struct Writer:
-    Buffer out
-    TableEntry* table
-    Py_ssize_t table_size
-    Py_ssize_t table_capacity
-    bint plain
-
-
 cdef int add_reference(Writer* writer, Reference reference) except -1:
     cdef TableEntry* table
     cdef Py_ssize_t capacity
@@ -140,21 +127,42 @@ cdef int write_referred(Writer* writer, object value, object refer, int depth) e
         return add_reference(writer, <Reference> answer)
     if type(answer) is not Extension:
         raise TypeError(f"refer must return a Reference or an Extension, not {type(answer).__qualname__}")
-    check_depth(depth)
     extension = <Extension> answer
-    put_byte(&writer.out, EXTENSION)
-    put_varint(&writer.out, extension.code)
+    begin_extension(writer, extension.code, depth)
     return write_value(writer, extension.payload, refer, depth + 1)
+
+
+cdef int begin_extension(Writer* writer, uint64_t code, int depth) except -1:
+    """An extension up to its payload, which is one level deeper."""
+    check_depth(depth)
+    put_byte(&writer.out, EXTENSION)
+    return put_varint(&writer.out, code)
+
+
+cdef int begin_tuple(Writer* writer, Py_ssize_t count, int depth) except -1:
+    """A tuple up to its items, which are one level deeper."""
+    check_depth(depth)
+    if count < 16:
+        return put_byte(&writer.out, TUPLE_SHORT + <unsigned int> count)
+    return write_count(writer, TUPLE, count)
+
+
+cdef int begin_list(Writer* writer, Py_ssize_t count, int depth) except -1:
+    """A list up to its items, which are one level deeper."""
+    check_depth(depth)
+    return write_count(writer, LIST, count)
+
+
+cdef int begin_dict(Writer* writer, Py_ssize_t count, int depth) except -1:
+    """A dict up to its keys and values, which are one level deeper."""
+    check_depth(depth)
+    return write_count(writer, DICT, count)
 
 
 cdef int write_container(Writer* writer, object value, object refer, int depth) except -1:
     """Whether the value is a container; if so it was written."""
     if PyTuple_CheckExact(value):
-        check_depth(depth)
-        if len(<tuple> value) < 16:
-            put_byte(&writer.out, TUPLE_SHORT + <unsigned int> len(<tuple> value))
-        else:
-            write_count(writer, TUPLE, len(<tuple> value))
+        begin_tuple(writer, len(<tuple> value), depth)
         for item in <tuple> value:
             write_value(writer, item, refer, depth + 1)
     elif PyList_CheckExact(value):
@@ -366,11 +374,23 @@ cdef bytes join(Buffer* header, Buffer* body):
     return result
 
 
+cdef bytes finish_record(Writer* writer, uint64_t shape_id, Py_ssize_t* offset):
+    """The record of what was written; `offset`: where its values begin."""
+    cdef Buffer header
+    buffer_init(&header)
+    try:
+        put_varint(&header, shape_id)
+        write_table(&header, writer)
+        offset[0] = header.size
+        return join(&header, &writer.out)
+    finally:
+        buffer_free(&header)
+
+
 def encode_record(uint64_t shape_id, values, refer):
     cdef Writer writer
-    cdef Buffer header
+    cdef Py_ssize_t offset
     writer_init(&writer, False)
-    buffer_init(&header)
     try:
         if type(values) is tuple:
             for value in <tuple> values:
@@ -381,12 +401,9 @@ def encode_record(uint64_t shape_id, values, refer):
         else:
             for value in values:
                 write_value(&writer, value, refer, 0)
-        put_varint(&header, shape_id)
-        write_table(&header, &writer)
-        return join(&header, &writer.out)
+        return finish_record(&writer, shape_id, &offset)
     finally:
         writer_free(&writer)
-        buffer_free(&header)
 
 
 def encode_value(value, refer=None):

@@ -77,3 +77,4 @@ cdef object get_field(Durable self, int index)
 cdef int put_field(Durable self, int index, object value) except -1
 cdef int ensure_loaded(Durable self) except -1
 cdef int ensure_writable(Durable self) except -1
+cdef int track(Durable obj) except -1

@@ -56,6 +56,9 @@ cdef extern from *:
     int perdure_init(object instance, tuple arguments, PyObject* keywords) except -1
 
 cdef extern from "Python.h":
+    bint PyObject_GC_IsTracked(object)
+    void PyObject_GC_Track(PyObject*)
+    void PyObject_GC_UnTrack(PyObject*)
     object PyObject_GenericGetDict(object obj, void* context)
     Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index)
 
@@ -247,11 +250,13 @@ cdef int set_checked(Durable self, str name, object value) except -1:
     cdef bint frozen = self.layout.frozen, created = False
     if _is_volatile(name):
         self.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
+        track(self)
         PyObject_GenericSetAttr(self, name, value)
         return 0
     if _needs_no_state(name):
         if frozen and name.startswith("__"):
             refuse_change(self)
+        track(self)
         PyObject_GenericSetAttr(self, name, value)
         if name == "_perdure_weak_":
             self.weakly = value is not None
@@ -259,6 +264,7 @@ cdef int set_checked(Durable self, str name, object value) except -1:
     index = self.layout.position(name)
     if index < 0:
         ensure_loaded(self)
+        track(self)
         PyObject_GenericSetAttr(self, name, value)
         return 0
     if self.layout.watched:
@@ -439,18 +445,30 @@ def set_freezer(function):
     freezer = function
 
 
+cdef int track(Durable obj) except -1:
+    """Let the garbage collector see the object, which may be in a cycle from here on."""
+    if not PyObject_GC_IsTracked(obj):
+        PyObject_GC_Track(<PyObject*>obj)
+    return 0
+
+
 cdef int complete(Durable obj) except -1:
-    """The `__init__` of a write-once object is over: from here on it does not change, and belongs nowhere yet."""
+    """The `__init__` of a write-once object is over: from here on it does not change, and belongs nowhere yet.
+
+    As long as that is so, one with plain values alone is in no cycle, and the garbage collector need not look at it.
+    """
     cdef Owner owner = obj.owner if obj.owner is not None else ambient
     try:
         if owner is not None and not owner.writable:
             owner.refuse_create(type(obj))
-        freezer(obj)
+        leaf = freezer(obj)
     except:
         abandon(obj)
         raise
     obj.building = 0
     obj.state = _CLEAN
+    if leaf and obj.owner is None and not obj.volatile and not obj.layout.descriptors:
+        PyObject_GC_UnTrack(<PyObject*>obj)
     if obj.oid:
         owner.constructed(obj)
     return 0
@@ -679,6 +697,7 @@ def kill(Durable obj):
 
 def attach(Durable obj, Owner owner, unsigned long long oid):
     """Give a new object its identity: it enters the identity map of `owner`."""
+    track(obj)
     obj.owner = owner
     obj.oid = oid
     owner.objects[oid] = obj
@@ -689,6 +708,7 @@ def adopt(Durable obj, Owner owner):
     while not is_open(owner):
         if owner.gate():
             break
+    track(obj)
     obj.owner = owner
     owner.created.append(obj)
 
@@ -702,6 +722,7 @@ def loosen(Durable obj):
 
 def set_owner(Durable obj, Owner owner):
     """Choose the owner of a new object during its `__init__`."""
+    track(obj)
     obj.owner = owner
 
 

@@ -6,9 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from cpython.object cimport PyObject
+
 from perdure.kernel.durable cimport Durable, get_field, put_field
 
 from perdure.kernel.durable import fields, set_freezer
+
+cdef extern from "Python.h":
+    bint PyObject_GC_IsTracked(object)
+    void PyObject_GC_UnTrack(PyObject*)
 
 cdef enum:
     _GHOST = 0
@@ -31,6 +37,46 @@ class EmbeddedSet(frozenset):
 
 cdef object new_tuple = tuple.__new__
 cdef object new_set = frozenset.__new__
+
+
+cdef inline bint is_leaf(object value):
+    """Values through which no cycle can go: plain ones, and containers of such."""
+    cdef object kind = type(value)
+    if is_plain(value) or kind in SIMPLE:
+        return True
+    return (kind is EmbeddedTuple or kind is EmbeddedDict or kind is EmbeddedSet) and not PyObject_GC_IsTracked(value)
+
+
+# As with Python's own tuples, the garbage collector need not look at containers that are in no cycle: with many
+# graphs in memory its work would take longer than making them.
+
+cdef object make_tuple(list items):
+    cdef object made = new_tuple(EmbeddedTuple, items)
+    for item in items:
+        if not is_leaf(item):
+            return made
+    PyObject_GC_UnTrack(<PyObject*>made)
+    return made
+
+
+cdef object make_set(object members):
+    cdef object made = new_set(EmbeddedSet, members)
+    for item in made:
+        if not is_leaf(item):
+            return made
+    PyObject_GC_UnTrack(<PyObject*>made)
+    return made
+
+
+cdef object make_dict(dict content):
+    cdef EmbeddedDict made = EmbeddedDict.__new__(EmbeddedDict)
+    made.content = content
+    for key, item in content.items():
+        if not (is_leaf(key) and is_leaf(item)):
+            return made
+    PyObject_GC_UnTrack(<PyObject*>content)
+    PyObject_GC_UnTrack(<PyObject*>made)
+    return made
 
 
 cdef class EmbeddedDict:
@@ -90,15 +136,19 @@ Mapping.register(EmbeddedDict)
 
 
 def freeze(Durable obj):
-    """Convert the fields of an object that is complete to what never changes; its class says what it takes."""
+    """Convert the fields of an object that is complete to what never changes; its class says what it takes.
+
+    Whether no field can be in a cycle.
+    """
     cdef int index
+    cdef bint leaf = True
     cdef object value, changed
     if obj.mask & WIDE:
         for name, value in fields(obj).items():
             changed = freeze_field(obj, name, value)
             if changed is not value:
                 put_field(obj, obj.layout.position(name), changed)
-        return
+        return False
     for index in range(obj.layout.count):
         if obj.mask & (1ULL << index):
             value = get_field(obj, index)
@@ -106,6 +156,8 @@ def freeze(Durable obj):
                 changed = freeze_field(obj, <object>obj.layout.slots[index], value)
                 if changed is not value:
                     put_field(obj, index, changed)
+                leaf = leaf and is_leaf(changed)
+    return leaf
 
 
 set_freezer(freeze)
@@ -146,13 +198,13 @@ cdef inline bint is_frozen_value(object value):
 cdef object freeze_container(Durable obj, object value):
     """The read-only form of a container; None for anything else."""
     if isinstance(value, (list, tuple)):
-        return new_tuple(EmbeddedTuple, [freeze_item(obj, item) for item in value])
+        return make_tuple([freeze_item(obj, item) for item in value])
     if isinstance(value, dict):
-        return EmbeddedDict([(freeze_item(obj, key), freeze_item(obj, item)) for key, item in value.items()])
+        return make_dict({freeze_item(obj, key): freeze_item(obj, item) for key, item in value.items()})
     if isinstance(value, EmbeddedDict):
         return value
     if isinstance(value, (set, frozenset)):
-        return new_set(EmbeddedSet, [freeze_item(obj, item) for item in value])
+        return make_set([freeze_item(obj, item) for item in value])
     if isinstance(value, bytearray):
         return bytes(value)
     return None
@@ -176,18 +228,16 @@ cdef object load_view(object value):
     """A decoded value as immutable objects show it."""
     cdef object kind = type(value)
     if kind is tuple:
-        return new_tuple(EmbeddedTuple, [item if is_plain(item) else load_view(item) for item in value])
+        return make_tuple([item if is_plain(item) else load_view(item) for item in <tuple>value])
     if kind is dict:
-        found = EmbeddedDict.__new__(EmbeddedDict)
-        (<EmbeddedDict>found).content = <dict>value
         for key, item in (<dict>value).items():
             if not is_plain(item):
                 (<dict>value)[key] = load_view(item)
-        return found
+        return make_dict(<dict>value)
     if kind is frozenset:
-        return new_set(EmbeddedSet, value)
+        return make_set(value)
     return value
 
 
 cdef object view_set(list members):
-    return new_set(EmbeddedSet, members)
+    return make_set(members)

@@ -6,10 +6,15 @@ where the reference to it would be, as an extension with its shape and values, a
 order in which parts end. See docs/format.md, "Embedded objects"; `records` reads them.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject, PyObject_GenericSetAttr
 
-from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, get_field
+from perdure.kernel._buffer cimport buffer_bytes, put_bytes
+from perdure.kernel.codec cimport (
+    Writer, begin_dict, begin_extension, begin_list, begin_tuple, finish_record, write_value, writer_free, writer_init,
+)
+from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, get_field, track
 from perdure.kernel.embedded cimport EmbeddedDict, is_plain
 from perdure.kernel.records cimport Shape
 
@@ -37,30 +42,47 @@ cdef unsigned long long WIDE = 1ULL << 63
 
 
 cdef class Gathering:
-    """The stored values of one root, and the parts met on the way, in the order of their numbers."""
+    """The record of one root, written in one pass over its graph, and the parts met on the way, by their numbers."""
 
     cdef readonly list parts
-    cdef readonly list values
-    cdef dict known          # id of an object → its number, or the payload of the links to it while it is not done
+    cdef readonly bytes record
+    cdef readonly Py_ssize_t offset   # where the values of the record begin
+    cdef Writer writer
+    cdef dict known                   # id of an object → its number, or None while it is not done
+    cdef list unnumbered              # (position in the writer, id) of links to objects that were not done
     cdef object owner
+    cdef object refer
     cdef dict types
     cdef Durable root
     cdef bint flat
 
-    def __init__(self, owner, Durable root, dict types, bint flat):
+    def __cinit__(self):
+        writer_init(&self.writer, False)
+
+    def __dealloc__(self):
+        writer_free(&self.writer)
+
+    def __init__(self, owner, Durable root, dict types, bint flat, refer):
         """`types` maps classes to (mask → Shape, ...); `owner.learn_shape(obj)` adds what is missing.
 
         `owner.interned_part(obj, self)` says what stands for an object of an interned class: the object itself where
-        it becomes a part. With `flat` nothing becomes a part.
+        it becomes a part. With `flat` nothing becomes a part. `refer` is that of the codec.
         """
+        cdef Shape shape
         self.owner = owner
+        self.refer = refer
         self.types = types
         self.root = root
         self.flat = flat
         self.parts = []
-        self.known = {}
-        self.known[id(root)] = [0, self.shape_of(root).shape_id]
-        self.values = self.form_fields(root, 0)
+        self.unnumbered = []
+        self.known = {id(root): 0}
+        shape = self.shape_of(root)
+        self.write_fields(root, 0, 0)
+        if self.unnumbered:
+            self.number()
+        self.record = finish_record(&self.writer, shape.shape_id, &self.offset)
+        writer_free(&self.writer)
 
     cdef Shape shape_of(self, Durable obj):
         cdef PyObject* found = PyDict_GetItemWithError(self.types, type(obj))
@@ -70,76 +92,108 @@ cdef class Gathering:
                 return <Shape>found
         return <Shape>self.owner.learn_shape(obj)
 
-    cdef list form_fields(self, Durable obj, int depth):
+    cdef int write_fields(self, Durable obj, int depth, int level) except -1:
+        """`depth` counts containers, as the codec does, and `level` the parts among them."""
         cdef int index
-        cdef object value
-        cdef list values = []
         if obj.mask & WIDE or obj.weakly:
-            return [self.form(value, depth) for value in self.owner.plain_values(obj)]
+            for value in self.owner.plain_values(obj):
+                self.write(value, depth, level)
+            return 0
         for index in range(obj.layout.count):
             if obj.mask & (1ULL << index):
-                value = get_field(obj, index)
-                values.append(value if is_plain(value) else self.form(value, depth))
-        return values
+                self.write(get_field(obj, index), depth, level)
+        return 0
 
-    cdef object form(self, object value, int depth):
-        cdef object kind
-        if is_plain(value):
-            return value
-        kind = type(value)
-        if kind is EmbeddedTuple:
-            return tuple([item if is_plain(item) else self.form(item, depth) for item in value])
-        if kind is EmbeddedDict:
-            return self.form_dict((<EmbeddedDict>value).content, depth)
-        if kind is EmbeddedSet:
-            return self.form_set(value, depth)
-        if isinstance(value, Durable):
-            return self.form_object(<Durable>value, depth)
-        return value
+    cdef int write(self, object value, int depth, int level) except -1:
+        cdef object kind = type(value)
+        if not is_plain(value):
+            if kind is EmbeddedTuple:
+                begin_tuple(&self.writer, len(<tuple>value), depth)
+                for item in <tuple>value:
+                    self.write(item, depth + 1, level)
+                return 0
+            if kind is EmbeddedDict:
+                return self.write_dict((<EmbeddedDict>value).content, depth, level)
+            if kind is EmbeddedSet:
+                return self.write_set(value, depth, level)
+            if isinstance(value, Durable):
+                return self.write_object(<Durable>value, depth, level)
+        return write_value(&self.writer, value, self.refer, depth)
 
-    cdef object form_dict(self, dict content, int depth):
+    cdef int write_dict(self, dict content, int depth, int level) except -1:
         cdef object key, item
-        cdef list pairs
+        cdef bint keylike = True
         for key in content:
-            if not is_plain(key) and not is_keylike(key):
-                pairs = []
-                for key, item in content.items():
-                    pairs += (self.form(key, depth), self.form(item, depth))
-                return Extension(_PART_DICT, tuple(pairs))
-        return {
-            tuple(key) if type(key) is EmbeddedTuple else key: item if is_plain(item) else self.form(item, depth)
-            for key, item in content.items()
-        }
+            keylike = keylike and (is_plain(key) or is_keylike(key))
+        if not keylike:
+            begin_extension(&self.writer, _PART_DICT, depth)
+            depth += 1
+            begin_tuple(&self.writer, 2 * len(content), depth)
+        else:
+            begin_dict(&self.writer, len(content), depth)
+        for key, item in content.items():
+            self.write(key, depth + 1, level)
+            self.write(item, depth + 1, level)
+        return 0
 
-    cdef object form_set(self, object value, int depth):
+    cdef int write_set(self, object value, int depth, int level) except -1:
         for item in value:
             if not is_plain(item):
-                return Extension(_PART_SET, tuple([self.form(item, depth) for item in value]))
-        return frozenset(value)
+                break
+        else:
+            return write_value(&self.writer, frozenset(value), self.refer, depth)
+        begin_extension(&self.writer, _PART_SET, depth)
+        begin_tuple(&self.writer, len(value), depth + 1)
+        for item in value:
+            self.write(item, depth + 2, level)
+        return 0
 
-    cdef object form_object(self, Durable obj, int depth):
+    cdef int write_object(self, Durable obj, int depth, int level) except -1:
         cdef PyObject* known = PyDict_GetItemWithError(self.known, id(obj))
         cdef Shape shape
-        cdef list link
+        cdef int count = 0
+        cdef unsigned long long mask
         if known != NULL:
-            return Extension(_PART_LINK, <object>known)
+            return self.write_link(obj, <object>known, depth)
         if obj.root and obj.root == self.root.oid:
-            return Extension(_PART_LINK, [obj.oid - obj.root, self.shape_of(obj).shape_id])
-        if self.flat or depth > _DEEPEST or not obj.layout.frozen or obj.oid or obj.state != _CLEAN or (
+            return self.write_link(obj, obj.oid - obj.root, depth)
+        if self.flat or level > _DEEPEST or not obj.layout.frozen or obj.oid or obj.state != _CLEAN or (
             obj.owner is not None and obj.owner is not self.owner
         ):
-            return obj
+            return write_value(&self.writer, obj, self.refer, depth)
         if type(obj)._perdure_interned_:
             found = self.owner.interned_part(obj, self)
             if found is not obj:
-                return self.form_object(found, depth)
+                return self.write_object(found, depth, level)
         shape = self.shape_of(obj)
-        link = [0, shape.shape_id]
-        self.known[id(obj)] = link
-        values = self.form_fields(obj, depth + 1)
+        self.known[id(obj)] = None
+        begin_extension(&self.writer, _PART, depth)
+        begin_tuple(&self.writer, len(shape.names) + 1, depth + 1)
+        write_value(&self.writer, shape.shape_id, None, depth + 2)
+        self.write_fields(obj, depth + 2, level + 1)
         self.parts.append(obj)
-        link[0] = len(self.parts)
-        return Extension(_PART, (shape.shape_id, *values))
+        self.known[id(obj)] = len(self.parts)
+        return 0
+
+    cdef int write_link(self, Durable obj, object number, int depth) except -1:
+        begin_extension(&self.writer, _PART_LINK, depth)
+        begin_list(&self.writer, 2, depth + 1)
+        if number is None:
+            self.unnumbered.append((self.writer.out.size, id(obj)))
+        else:
+            write_value(&self.writer, number, None, depth + 2)
+        return write_value(&self.writer, self.shape_of(obj).shape_id, None, depth + 2)
+
+    cdef int number(self) except -1:
+        """Put in the numbers of objects that were not done when the links to them were written."""
+        cdef bytes written = buffer_bytes(&self.writer.out)
+        cdef Py_ssize_t done = 0, position
+        self.writer.out.size = 0
+        for position, identity in self.unnumbered:
+            put_bytes(&self.writer.out, PyBytes_AS_STRING(written) + done, position - done)
+            write_value(&self.writer, self.known[identity], None, 0)
+            done = position
+        return put_bytes(&self.writer.out, PyBytes_AS_STRING(written) + done, PyBytes_GET_SIZE(written) - done)
 
 
 cdef inline bint is_keylike(object key):
@@ -161,6 +215,7 @@ def settle(Owner owner, Durable root, list parts, dict types):
     for item in parts:
         part = <Durable>item
         oid += 1
+        track(part)
         part.oid = oid
         part.root = root.oid
         part.owner = owner
@@ -200,6 +255,7 @@ def find_known(Durable obj, dict known, dict objects, foreign):
         return None
     (<Durable>found).touched = 1
     if <object>found is not obj:
+        track(obj)
         PyObject_GenericSetAttr(obj, "_perdure_same_", <object>found)
     return <object>found
 

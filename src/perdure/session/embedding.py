@@ -87,7 +87,8 @@ class Embedding(Flushing):
             self.tagging.instance(self.catalog.class_id(type(obj)), oid)
         self.overlay.put(_RECORDS, keys.encode_uint(oid), data)
         references = codec.list_references(data) if codec.reference_count(data) else []
-        self.lifetime.exchange_references(before, references)
+        if references or before is not None:
+            self.lifetime.exchange_references(before, references)
         durable.mark_clean(obj, records.OBJECT_BYTES * (len(parts) + 1) + 3 * len(data), bool(references))
         self.generation += 1
         self.mutations += 1
@@ -106,12 +107,11 @@ class Embedding(Flushing):
             self._fresh = fresh = {}
             if cast(Any, obj)._perdure_interned_:
                 fresh[self.interning.content(obj)] = obj
-            gathering = embedding.Gathering(self, obj, self._types, flat)
+            gathering = embedding.Gathering(self, obj, self._types, flat, self.refer)
             self._fresh = {}
-            data = codec.encode_record(self.catalog.shape_of(obj).shape_id, gathering.values, self.refer)
             if self.mutations == before:
-                data = pack_record(self.catalog, self.catalog.entry_for(type(obj)), data)
-                return data, gathering.parts, fresh
+                entry = self.catalog.entry_for(type(obj))
+                return pack_record(self.catalog, entry, gathering.record, gathering.offset), gathering.parts, fresh
 
     def learn_shape(self, obj: durable.Durable) -> records.Shape:
         """The shape of an object of a class or with fields that the last flush has not met."""

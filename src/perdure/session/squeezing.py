@@ -21,22 +21,23 @@ _LEAST = 96
 """Values of fewer bytes are not packed."""
 _LONGEST = 1 << 14
 """Bytes of a dictionary, at most."""
-_WINDOW, _MEMORY, _LEVEL = -15, 6, 4
+_LEVEL = 3
+_WINDOW, _LARGEST_WINDOW, _LARGEST_MEMORY = 9, 15, 6
+"""Bits of the window that deflate looks back in, and how large its tables may be: as large as a record needs."""
 _SAVED = 16
 """A record that gets fewer bytes shorter stays as it is."""
 _START = codec.encode_value(codec.Extension(embedding.PACKED, None))[:2]
 
 
-def pack_record(catalog: Catalog, entry: ClassEntry, data: bytes) -> bytes:
-    """A record of a class with its values packed, or as it is where that saves nothing."""
-    if len(data) < _LEAST:
+def pack_record(catalog: Catalog, entry: ClassEntry, data: bytes, offset: int) -> bytes:
+    """A record of a class with its values, from `offset` on, packed, or as it is where that saves nothing."""
+    if len(data) - offset < _LEAST:
         return data
-    offset = codec.decode_header(data)[2]
     body = data[offset:]
-    if len(body) < _LEAST:
-        return data
     dictionary_id, dictionary = catalog.dictionary_of(entry, body[:_LONGEST])
-    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    bits = min(max((len(dictionary) + len(body)).bit_length(), _WINDOW), _LARGEST_WINDOW)
+    memory = min(bits - 7, _LARGEST_MEMORY)
+    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, -bits, memory, zlib.Z_DEFAULT_STRATEGY, dictionary)
     packed = packing.compress(body) + packing.flush()
     if len(packed) + _SAVED > len(body):
         return data
@@ -49,7 +50,7 @@ def unpack_body(catalog: Catalog, body: bytes) -> bytes:
     if not isinstance(payload, tuple) or [type(part) for part in payload] != [int, int, bytes]:
         raise CorruptRecordError("damaged record: what was packed is no dictionary, size and bytes")
     dictionary_id, size, packed = payload
-    opening = zlib.decompressobj(_WINDOW, zdict=catalog.dictionary(dictionary_id))
+    opening = zlib.decompressobj(-_LARGEST_WINDOW, zdict=catalog.dictionary(dictionary_id))
     try:
         found = opening.decompress(packed, size + 1)
     except zlib.error as error:

@@ -23,16 +23,25 @@ _DEEPEST_CONTENT = 500
 
 
 class Gathering:
-    """The stored values of one root, and the parts met on the way, in the order of their numbers."""
+    """The record of one root, and the parts met on the way, in the order of their numbers."""
 
-    def __init__(self, owner: Any, root: durable.Durable, types: dict[type, Any], flat: bool) -> None:
+    def __init__(
+        self,
+        owner: Any,
+        root: durable.Durable,
+        types: dict[type, Any],
+        flat: bool,
+        refer: Callable[[object], Any],
+    ) -> None:
         self._owner = owner
         self._types = types
         self._root = root
         self._flat = flat
-        self._known: dict[int, list[int]] = {id(root): [0, self._shape_of(root).shape_id]}
+        shape_id = self._shape_of(root).shape_id
+        self._known: dict[int, list[int]] = {id(root): [0, shape_id]}
         self.parts: list[durable.Durable] = []
-        self.values = self._form_fields(root, 0)
+        self.record = codec.encode_record(shape_id, self._form_fields(root, 0), refer)
+        self.offset = codec.decode_header(self.record)[2]
 
     def _shape_of(self, obj: durable.Durable) -> Any:
         found = self._types.get(type(obj))
