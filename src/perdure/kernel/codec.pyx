@@ -54,6 +54,7 @@ cdef extern from "Python.h":
 include "uuids.pxi"
 include "codec_tags.pxi"
 include "codec_write.pxi"
+include "codec_records.pxi"
 include "codec_read.pxi"
 
 
