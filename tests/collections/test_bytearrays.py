@@ -130,7 +130,7 @@ def test_a_large_one_is_changed_without_loading_it(connection: Connection) -> No
     assert records(connection) > 100
     values = get_root(connection, "bytes")
     middle = len(text) // 2
-    with mock.patch.object(connection, "read", wraps=connection.read) as read:
+    with mock.patch.object(Connection, "read", autospec=True, side_effect=Connection.read) as read:
         values[middle] = 7
         values[middle + 1 : middle + 3] = b"many more bytes"
         assert values[middle] == 7

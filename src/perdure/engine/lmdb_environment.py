@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import lmdb
 
 from perdure.errors import StorageError, StorageFailedError
+from perdure.kernel import locks
 
 from . import lmdb_file
 from .lmdb_creation import make_file
@@ -57,7 +58,7 @@ class LmdbEnvironment:
 
     def __init__(self, path: str, spaces: list[int], create: bool, map_bytes: int | None) -> None:
         self.path = path
-        self.guard = threading.RLock()
+        self.guard = locks.RecursiveLock()
         self.users = 0
         self.engines: weakref.WeakSet[LmdbEngine] = weakref.WeakSet()
         self.forked = False
@@ -228,7 +229,7 @@ class LmdbEnvironment:
     def after_fork_in_child(self) -> None:
         """Forget what belongs to the parent, without a trace in the file."""
         self.forked = True
-        self.guard._at_fork_reinit()  # type: ignore[attr-defined]
+        self.guard._at_fork_reinit()
         self._writing._at_fork_reinit()  # type: ignore[attr-defined]
         self.shared.disown()
         self._growth.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -73,6 +73,11 @@ class LmdbTransaction:
             return cursor.item() if cursor.set_range(key) else None
         except lmdb.Error as error:
             self._fail(error)
+
+    def cursor(self, space: int) -> tuple[Callable[[bytes], object], Callable[[], Pair]]:
+        """`seek` in two steps: go to a key, give the entry found."""
+        cursor = self._cursor(space)
+        return cursor.set_range, cursor.item
 
     def seek_many(self, space: int, keys: Sequence[bytes]) -> list[Pair | None]:
         """`seek` for each of `keys`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 
 from sortedcontainers import SortedDict
 
 from perdure.errors import StorageError
+from perdure.kernel import locks
 
 from .protocol import Capabilities, Pair, TransactionClosed
 
@@ -28,7 +29,7 @@ class MemoryEngine:
     )
 
     def __init__(self, spaces: Iterable[int]) -> None:
-        self.guard = threading.RLock()
+        self.guard = locks.RecursiveLock()
         self._tables: Tables = [SortedDict() for _ in range(max(spaces) + 1)]
         self._readers = 0
         self._commits = 0
@@ -136,6 +137,21 @@ class _Watcher:
             return self._condition.wait_for(lambda: self._count != ticket, timeout)
 
 
+class _Cursor:
+    def __init__(self, transaction: MemoryTransaction, space: int) -> None:
+        self._transaction = transaction
+        self._space = space
+        self._found: Pair | None = None
+
+    def move(self, key: bytes) -> bool:
+        self._found = self._transaction.seek(self._space, key)
+        return self._found is not None
+
+    def item(self) -> Pair:
+        assert self._found is not None
+        return self._found
+
+
 class MemoryTransaction:
     """A view of the tables of one moment, and the pending writes of a writer over it."""
 
@@ -172,6 +188,11 @@ class MemoryTransaction:
         table = self._table(space)
         found = next(table.irange(key), None)
         return None if found is None else (found, table[found])
+
+    def cursor(self, space: int) -> tuple[Callable[[bytes], object], Callable[[], Pair]]:
+        """`seek` in two steps: go to a key, give the entry found."""
+        cursor = _Cursor(self, space)
+        return cursor.move, cursor.item
 
     def seek_many(self, space: int, keys: Sequence[bytes]) -> list[Pair | None]:
         """`seek` for each of `keys`."""

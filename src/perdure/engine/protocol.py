@@ -12,10 +12,11 @@ Rules every engine keeps (`perdure.testing.EngineContract` checks them):
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from perdure.kernel import locks
 
 __all__ = [
     "Capabilities",
@@ -66,6 +67,11 @@ class EngineTransaction(Protocol):
 
     def seek(self, space: int, key: bytes) -> Pair | None:
         """The first entry at or after `key`, or None at the end of the space."""
+
+    def cursor(self, space: int) -> tuple[Callable[[bytes], object], Callable[[], Pair]]:
+        """`seek` in two steps, for many keys of one space: `move(key)`, which tells whether there is an entry, and
+        `item()`, which gives it. What they raise is not what `seek` would: ask that again.
+        """
 
     def seek_many(self, space: int, keys: Sequence[bytes]) -> list[Pair | None]:
         """`seek` for each of `keys`, in their order; quickest when they are sorted."""
@@ -120,7 +126,7 @@ class Engine(Protocol):
     """
 
     capabilities: Capabilities
-    guard: threading.RLock
+    guard: locks.RecursiveLock
 
     def begin(self, write: bool = False) -> EngineTransaction:
         """Start a transaction."""

@@ -20,8 +20,10 @@ __all__ = [
     "entries",
     "identity",
     "keys",
+    "locks",
     "mapping",
     "records",
+    "seeking",
     "sequence",
     "versions",
 ]
@@ -50,8 +52,10 @@ if TYPE_CHECKING or COMPILED:
         entries,
         identity,
         keys,
+        locks,
         mapping,
         records,
+        seeking,
         sequence,
         versions,
     )
@@ -65,8 +69,10 @@ else:
         entries,
         identity,
         keys,
+        locks,
         mapping,
         records,
+        seeking,
         sequence,
         versions,
     )

@@ -1,11 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The text form of uuids: 24 characters of `A-Z2-7`, five bits each, of which 64 name the database and 56 the object."""
 
-from cpython.unicode cimport PyUnicode_GET_LENGTH, PyUnicode_READ_CHAR
+from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH
 from libc.stdint cimport uint64_t
 
 cdef extern from "Python.h":
     object PyUnicode_FromKindAndData(int kind, const void* buffer, Py_ssize_t size)
+    bint PyUnicode_IS_ASCII(object text)
 
 cdef enum:
     _LENGTH = 24
@@ -13,6 +14,18 @@ cdef enum:
 
 cdef const char* ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 cdef uint64_t OID_MASK = (1ULL << _OID_BITS) - 1
+cdef signed char digits[128]
+
+
+cdef void fill_digits() noexcept:
+    cdef int index
+    for index in range(128):
+        digits[index] = -1
+    for index in range(32):
+        digits[<unsigned char>ALPHABET[index]] = <signed char>index
+
+
+fill_digits()
 
 
 def uuid_text(uint64_t database, uint64_t oid):
@@ -31,19 +44,16 @@ def uuid_text(uint64_t database, uint64_t oid):
 
 def parse_uuid(str text not None):
     """Database and object id of a text, or None when it is no uuid."""
-    cdef uint64_t halves[2]
-    cdef int index, digit
-    cdef Py_UCS4 character
-    if PyUnicode_GET_LENGTH(text) != _LENGTH:
+    cdef uint64_t high = 0, low = 0
+    cdef int index, wrong = 0
+    cdef const unsigned char* characters
+    if PyUnicode_GET_LENGTH(text) != _LENGTH or not PyUnicode_IS_ASCII(text):
         return None
-    halves[0] = halves[1] = 0
-    for index in range(_LENGTH):
-        character = PyUnicode_READ_CHAR(text, index)
-        if u"A" <= character <= u"Z":
-            digit = <int>character - 65
-        elif u"2" <= character <= u"7":
-            digit = <int>character - 24
-        else:
-            return None
-        halves[index // 12] = halves[index // 12] << 5 | <uint64_t>digit
-    return halves[0] << 4 | halves[1] >> _OID_BITS, halves[1] & OID_MASK
+    characters = <const unsigned char*>PyUnicode_DATA(text)
+    for index in range(_LENGTH // 2):
+        wrong |= digits[characters[index]] | digits[characters[index + _LENGTH // 2]]
+        high = high << 5 | <uint64_t>(digits[characters[index]] & 31)
+        low = low << 5 | <uint64_t>(digits[characters[index + _LENGTH // 2]] & 31)
+    if wrong < 0:
+        return None
+    return high << 4 | low >> _OID_BITS, low & OID_MASK

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from perdure.kernel.durable import Durable, Owner
+from perdure.kernel.seeking import Seeker
 
 OBJECT_BYTES: int
 
@@ -21,6 +22,14 @@ def shape_id_of(data: bytes) -> int: ...
 def fetch(
     owner: Owner, oid: int, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]
 ) -> Durable: ...
+def fetch_newest(
+    owner: Owner,
+    oid: int,
+    seeker: Seeker,
+    suffix: bytes,
+    shapes: dict[int, Shape],
+    extend: Callable[[int, object], object],
+) -> Durable | None: ...
 def fetch_many(
     owner: Owner,
     oids: list[int],

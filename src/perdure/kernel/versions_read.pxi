@@ -19,6 +19,10 @@ def read_version(int space, bytes key, item, fold=None):
     `item` is None or a pair of physical key and stored value. None if it belongs to another key or is a
     tombstone. A delta is given to `fold(space, key, physical)`, which reads the rest of the chain.
     """
+    return read_item(space, key, item, fold)
+
+
+cdef object read_item(int space, bytes key, object item, object fold):
     cdef bytes physical, stored
     cdef Py_ssize_t size
     cdef uint64_t state = 0
@@ -49,7 +53,7 @@ cdef object _read_stored(int space, bytes key, bytes physical, bytes stored, obj
 
 def read_versions(int space, list keys, list items, fold=None):
     """`read_version` for many keys and the entries found for them."""
-    return [read_version(space, key, item, fold) for key, item in zip(keys, items)]
+    return [read_item(space, key, item, fold) for key, item in zip(keys, items)]
 
 
 def read_run(int space, list keys, state, scan, fold=None):

@@ -65,7 +65,7 @@ def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | 
     Raises `RuntimeError` for a uuid of no database here, `perdure.ReferenceError` when the object is gone, or may not
     be seen.
     """
-    database, oid = parse_uuid(text)
+    database, oid = identity.parse_uuid(text) or parse_uuid(text)
     connection = scope.live.get(database)
     if connection is None or connection.closed:
         try:

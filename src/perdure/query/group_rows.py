@@ -36,6 +36,8 @@ Cells = dict[tuple[int, ...], Members]
 class RowConnection(Connection):
     """A read-only connection that notes which rows the records it reads refer to."""
 
+    __slots__ = ("_referred", "_rows")
+
     def __init__(self, database: Database, state: int | None) -> None:
         super().__init__(database, database.storage.view(state), writable=False, budget=_BUDGET)
         self.is_fixed = True

@@ -56,14 +56,15 @@ class Connection(Embedding):
     Made by `Database.connect`. `collects` says whether commits drop objects that nothing holds.
     """
 
-    is_fixed = False
-    """Whether it stays at its state for ever."""
+    __slots__ = ("_reads", "collects", "declarations", "is_fixed", "obsolete", "rollbacks")
 
     def __init__(
         self, database: Database, view: View, *, writable: bool = True, budget: int = 64 << 20, collects: bool = True
     ) -> None:
         super().__init__(database, view, writable=writable, budget=budget)
         self.collects = collects
+        self.is_fixed = False
+        """Whether it stays at its state for ever."""
         self.lifetime = Lifetime(self)
         self.tagging = Tagging(self)
         self._reads: dict[int, set[bytes]] = {}

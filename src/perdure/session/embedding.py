@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from perdure.errors import ObjectError, ReferenceError
+from perdure.errors import ObjectError
 from perdure.kernel import codec, durable, embedding, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.flushing import Flushing, is_typed
@@ -28,6 +28,8 @@ _REFCOUNTS = spaces.REFCOUNTS.id
 
 class Embedding(Flushing):
     """Storing and finding write-once objects."""
+
+    __slots__ = ("_fresh", "_running", "interning")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -142,14 +144,8 @@ class Embedding(Flushing):
 
     # -- finding -------------------------------------------------------------------------------------------
 
-    def _fetch(self, oid: int) -> durable.Durable:
-        try:
-            return super()._fetch(oid)
-        except ReferenceError:
-            with self.lock:
-                if self._load_root(oid):
-                    return self.objects[oid]
-            raise
+    def _fetch_missing(self, oid: int) -> durable.Durable:
+        return self.objects[oid] if self._load_root(oid) else super()._fetch_missing(oid)
 
     def load(self, obj: durable.Durable) -> None:
         """Read the state of a ghost, or of the root that it is embedded in."""

@@ -26,18 +26,20 @@ _RECORDS = spaces.RECORDS.id
 class Flushing(Objects):
     """The flush of a connection."""
 
+    __slots__ = ("_reserved", "_types", "generation", "mutations", "tag_changes", "tagging")
+
     tagging: Tagging
     tag_changes: changes.Changes
-    generation = 0
-    """Grows whenever what queries see may have changed."""
-    mutations = 0
-    """Grows whenever something was changed here."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._types: dict[type, tuple[dict[int, records.Shape], list[int] | None]] = {}
         self._reserved: list[int] = []
         """Ids for the new objects that are being stored, the next one last."""
+        self.generation = 0
+        """Grows whenever what queries see may have changed."""
+        self.mutations = 0
+        """Grows whenever something was changed here."""
 
     def refer(self, value: object) -> codec.Reference | codec.Extension:
         """How the codec stores a value that is not plain."""
@@ -92,7 +94,7 @@ class Flushing(Objects):
             self._flush_all(fresh, changed)
         self.tagging.flush()
         self._types.clear()
-        self._make_room()
+        self.make_room()
 
     def _flush_all(self, fresh: list[durable.Durable], changed: list[durable.Durable]) -> None:
         fresh.reverse()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
-from perdure.kernel import codec, durable, keys, records
+from perdure.kernel import codec, durable, keys, locks, records
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.classes import is_redefinition
 from perdure.session.extensions import read_extension
@@ -31,6 +30,8 @@ _RECORDS = spaces.RECORDS.id
 class Objects(PendingBytes):
     """Identity map, loading and identification of objects."""
 
+    __slots__ = ("_extend", "_met", "_redefined", "_weak_holders", "catalog", "closed", "database", "lifetime", "lock")
+
     lifetime: Lifetime
 
     def __init__(self, database: Database, view: View, *, writable: bool, budget: int) -> None:
@@ -39,39 +40,38 @@ class Objects(PendingBytes):
         self.catalog = database.catalog
         self.writable = writable
         self.budget = budget
-        self.lock = threading.RLock()
+        self.lock = locks.RecursiveLock()
         self.closed = False
         self._weak_holders: dict[int, weakref.ref[durable.Durable]] = {}
         self._met: set[Objects] = set()
         self._redefined: list[tuple[list[int], type[durable.Durable]]] = []
+        self._extend = partial(read_extension, cast("Connection", self))
 
     def _check_open(self) -> None:
         if self.closed:
             raise ObjectError(f"the connection to {self.database.name} is closed")
 
-    def get(self, oid: int) -> durable.Durable:
-        """The object of an id. Raises `perdure.ReferenceError` when there is none."""
-        found = self.objects.get(oid)
-        if found is None:
-            found = self._fetch(oid)
-        elif durable.state_of(found) <= durable.GHOST:
-            durable.load(found)
-        return found
-
-    def _fetch(self, oid: int) -> durable.Durable:
+    def fetch(self, oid: int) -> durable.Durable:
+        """What `get` does with an id that is not in the identity map."""
         with self.lock:
             if self.closed:
                 self._check_open()
-            key = keys.encode_uint(oid)
-            pending = self.overlay.puts or len(self.overlays) > 1
-            data = self.read(_RECORDS, key) if pending else self.view.get(_RECORDS, key)
-            if data is None:
-                raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
-            found = records.fetch(self, oid, data, self.catalog.shapes, self._extend)
-            self.note_elsewhere(found)
-            if self.cached_bytes > self.budget:
-                self._make_room()
+            shapes = self.catalog.shapes
+            if self.overlay.puts or len(self.overlays) > 1:
+                data = self.read(_RECORDS, keys.encode_uint(oid))
+                found = None if data is None else records.fetch(self, oid, data, shapes, self._extend)
+            else:
+                view = self.view
+                found = records.fetch_newest(self, oid, view.seekers[_RECORDS], view.suffix, shapes, self._extend)
+            if found is None:
+                return self._fetch_missing(oid)
+            if self._met:
+                self.note_elsewhere(found)
             return found
+
+    def _fetch_missing(self, oid: int) -> durable.Durable:
+        """What `fetch` does with an id that has no record."""
+        raise ReferenceError(f"there is no object #{oid} in {self.database.name} at state {self.state}")
 
     def contains(self, oid: int) -> bool:
         """Whether the object exists at this state."""
@@ -108,12 +108,7 @@ class Objects(PendingBytes):
     def _restore(self, obj: durable.Durable, data: bytes) -> None:
         records.restore(self, obj, data, self.catalog.shapes, self._extend)
         self.note_elsewhere(obj)
-        self._make_room()
-
-    def _make_room(self) -> None:
-        """Sweep the cache when it is over its budget."""
-        if self.cached_bytes > self.budget:
-            self.sweep(self.budget * 3 // 4)
+        self.make_room()
 
     def shape_of_id(self, shape_id: int) -> records.Shape:
         """The shape of a record whose shape was registered by another process."""
@@ -173,7 +168,7 @@ class Objects(PendingBytes):
         with self.lock:
             found = records.fetch_many(self, oids, partial(self.read_many, _RECORDS), self.catalog.shapes, self._extend)
             self.note_elsewhere(*found)
-            self._make_room()
+            self.make_room()
             return found
 
     def _is_loaded(self, oid: int) -> bool:
@@ -217,9 +212,6 @@ class Objects(PendingBytes):
     def weak(self, reference: codec.Reference) -> object:
         """The value that stands for a weak reference: its target, which may turn out to be gone."""
         return find_weak(cast("Connection", self), reference)
-
-    def _extend(self, code: int, payload: object) -> object:
-        return read_extension(cast("Connection", self), code, payload)
 
     def refuse_write(self, obj: durable.Durable) -> NoReturn:
         """Raise the error of a read-only connection."""

@@ -15,12 +15,18 @@ _COUNTERS = spaces.COUNTERS.id
 
 
 class PendingBytes(durable.Owner):
-    """A view with a stack of overlays; the newest overlay takes the writes."""
+    """A view with a stack of overlays; the newest overlay takes the writes.
+
+    A connection has slots down to its last class: what stands beside the fields of a compiled base is read several
+    times as quickly as from a dict.
+    """
+
+    __slots__ = ("__weakref__", "overlay", "overlays", "view")
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.overlays: list[Overlay] = [Overlay()]
-        self.overlay = self.overlays[0]
+        self.overlay = Overlay()
+        self.overlays = [self.overlay]
 
     @property
     def state(self) -> int:

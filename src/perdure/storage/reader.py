@@ -13,9 +13,9 @@ from itertools import islice
 from typing import TypeVar
 
 from perdure.engine import Engine, EngineTransaction, TransactionClosed
-from perdure.kernel import keys
+from perdure.kernel import keys, seeking
 
-from .spaces import LOG
+from .spaces import LOG, SPACES
 
 __all__ = ["Reader"]
 
@@ -31,6 +31,9 @@ class Reader:
         self.engine = engine
         self.guard = engine.guard
         self.transaction: EngineTransaction | None = None
+        self.seekers = [seeking.Seeker(space, self.guard, self._seek) for space in range(len(SPACES))]
+        """By space: find the newest versions of single keys, through the shared transaction."""
+        self._seeking: list[seeking.Seeker] = []
         self._known = (-1, 0)  # a moment of the engine, and the newest state in it
         self._begun = threading.Event()
         self._closed = False
@@ -87,7 +90,20 @@ class Reader:
         with self.guard:
             transaction, self.transaction = self.transaction, None
             if transaction is not None:
+                while self._seeking:
+                    self._seeking.pop().drop()
                 transaction.abort()
+
+    def _seek(self, space: int, physical: bytes) -> tuple[bytes, bytes] | None:
+        """What a seeker does that has no transaction, or one that was ended."""
+        seeker = self.seekers[space]
+
+        def seek(transaction: EngineTransaction) -> tuple[bytes, bytes] | None:
+            seeker.use(*transaction.cursor(space))
+            self._seeking.append(seeker)
+            return transaction.seek(space, physical)
+
+        return self.run(seek, fresh=seeker in self._seeking)
 
     def close(self) -> None:
         """End the transaction and the background thread."""

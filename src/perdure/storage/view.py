@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from perdure.engine import EngineTransaction, TransactionClosed
+from perdure.engine import EngineTransaction
 from perdure.errors import CorruptRecordError, StorageError
 from perdure.kernel import versions
 
@@ -31,26 +31,20 @@ class View:
     so that `pack` can go further; one that is forgotten is released by the garbage collector.
     """
 
-    __slots__ = ("__weakref__", "_guard", "_reader", "_release", "_suffix", "state")
+    __slots__ = ("__weakref__", "_reader", "_release", "seekers", "state", "suffix")
 
     def __init__(self, reader: Reader, state: int, release: Callable[[int], None]) -> None:
         self.state = state
         self._reader = reader
-        self._guard = reader.guard
-        self._suffix = versions.suffix(state)
+        self.seekers = reader.seekers
+        self.suffix = versions.suffix(state)
         self._release: Callable[[int], None] | None = release
 
     def get(self, space: int, key: bytes) -> bytes | None:
         """The value of `key`, or None. CorruptRecordError: it is damaged."""
         if not _VERSIONED[space]:
             return self._get_head(space, key)
-        with self._guard:
-            reader = self._reader
-            try:
-                item = (reader.transaction or reader.begin()).seek(space, key + self._suffix)
-            except TransactionClosed:
-                item = reader.begin().seek(space, key + self._suffix)
-        return versions.read_version(space, key, item, self._fold if _FOLDED[space] else None)
+        return self.seekers[space].newest(key, self.suffix, self._fold if _FOLDED[space] else None)
 
     def _get_head(self, space: int, key: bytes) -> bytes | None:
         stored = self._reader.run(lambda transaction: transaction.get(space, key))
@@ -76,7 +70,7 @@ class View:
         fold = self._fold if _FOLDED[space] else None
         if _are_close(keys):
             return versions.read_run(space, keys, self.state, partial(transaction.scan, space), fold)
-        items = transaction.seek_many(space, [key + self._suffix for key in keys])
+        items = transaction.seek_many(space, [key + self.suffix for key in keys])
         return versions.read_versions(space, keys, items, fold)
 
     def scan(

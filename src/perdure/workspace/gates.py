@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 from perdure.session import Connection
 from perdure.workspace.turns import Task, current_task, refuse_foreign
@@ -35,7 +36,7 @@ class TaskGate:
         self._thread = threading.get_ident()
         self._open = False
         # Waiting lets go of the connection's lock, however often the waiting thread holds it.
-        self._changed = threading.Condition(connection.lock)
+        self._changed = threading.Condition(cast(threading.RLock, connection.lock))
 
     def __call__(self) -> bool:
         """Whether the caller may pass while the gate stands; False when it has waited for its end."""

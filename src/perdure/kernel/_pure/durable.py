@@ -25,6 +25,18 @@ from perdure.kernel._pure._fields import (
 from perdure.kernel._pure._layout import SLOTS, Layout, bit, layout_for
 from perdure.kernel._pure._parts import are_in_use, clear, ghost_parts, loaded_parts
 from perdure.kernel._pure._states import CLEAN, DEAD, DIRTY, GHOST, MAP_ONLY, NEW, PINNED
+from perdure.kernel._pure._told import (
+    is_building,
+    is_frozen,
+    is_transient,
+    oid_of,
+    owner_of,
+    parts_of,
+    root_of,
+    set_state,
+    size_of,
+    state_of,
+)
 from perdure.kernel._pure._watched import (
     CREATE,
     DELETE,
@@ -398,6 +410,24 @@ class Owner:
         """The value that stands for a weak reference."""
         raise NotImplementedError
 
+    def get(self, oid: int) -> Durable:
+        """The object of an id, loaded. Raises `perdure.ReferenceError` when there is none."""
+        found = self.objects.get(oid)
+        if found is None:
+            return self.fetch(oid)
+        if found._perdure_struct_.state <= GHOST:
+            load(found)
+        return found
+
+    def fetch(self, oid: int) -> Durable:
+        """What `get` does with an id that is not in the identity map."""
+        raise NotImplementedError
+
+    def make_room(self) -> None:
+        """Sweep the cache when it is over its budget."""
+        if self.cached_bytes > self.budget:
+            self.sweep(self.budget * 3 // 4)
+
     def ghost(self, oid: int, cls: type[Durable]) -> Durable:
         """The object of `oid`: the one in the identity map, or a new ghost of class `cls` put there."""
         found = self.objects.get(oid)
@@ -614,54 +644,3 @@ def load(obj: Durable) -> None:
             raise ObjectError(describe(obj) + " is no longer accessible: its database was closed")
         struct.owner.load(obj)
     struct.touched = 1
-
-
-def state_of(obj: Durable) -> int:
-    """DEAD, GHOST, CLEAN, NEW or DIRTY."""
-    return obj._perdure_struct_.state
-
-
-def set_state(obj: Durable, state: int) -> None:
-    """Set the state without any other effect (for owners only)."""
-    obj._perdure_struct_.state = state
-
-
-def is_building(obj: Durable) -> bool:
-    """Whether the `__init__` of the object is running."""
-    return obj._perdure_struct_.building
-
-
-def oid_of(obj: Durable) -> int:
-    """The object id, 0 when none was given yet."""
-    return obj._perdure_struct_.oid
-
-
-def is_frozen(obj: Durable) -> bool:
-    """Whether the object is of a write-once class, and complete."""
-    return obj._perdure_struct_.layout.frozen and not obj._perdure_struct_.building
-
-
-def is_transient(obj: Durable) -> bool:
-    """Whether the object is of a write-once class, complete, and stored nowhere."""
-    struct = obj._perdure_struct_
-    return struct.oid == 0 and struct.layout.frozen and struct.state == CLEAN
-
-
-def root_of(obj: Durable) -> int:
-    """The id of the object in whose record this one is embedded, 0 for one that has a record of its own."""
-    return obj._perdure_struct_.root
-
-
-def parts_of(obj: Durable) -> int:
-    """How many objects are embedded in this one, as far as it was loaded; they have the ids after its own."""
-    return obj._perdure_struct_.parts
-
-
-def owner_of(obj: Durable) -> Any:
-    """The owner, or None."""
-    return obj._perdure_struct_.owner
-
-
-def size_of(obj: Durable) -> int:
-    """Bytes charged to the cache for this object."""
-    return obj._perdure_struct_.size

@@ -40,7 +40,21 @@ def fetch(
     found: durable.Durable = owner.ghost(oid, owner.class_of_shape(shape_id_of(data)))
     if durable.state_of(found) == durable.GHOST:
         restore(owner, found, data, shapes, extend)
+    owner.make_room()
     return found
+
+
+def fetch_newest(
+    owner: Any,
+    oid: int,
+    seeker: Any,
+    suffix: bytes,
+    shapes: dict[int, Shape],
+    extend: Callable[[int, object], object],
+) -> durable.Durable | None:
+    """`fetch` of the record that the state of `suffix` has; None when there is none."""
+    data = seeker.newest(keys.encode_uint(oid), suffix)
+    return None if data is None else fetch(owner, oid, data, shapes, extend)
 
 
 def fetch_many(
