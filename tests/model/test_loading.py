@@ -1,4 +1,4 @@
-"""Claims of the spec, sections 7.7 to 7.10, 2.14 and 1.10: plain values, comparison, hashes, migrations, copies."""
+"""Claims of the spec, sections 7.7 to 7.10 and 1.10: plain values, comparison, hashes, copies."""
 
 import datetime as dt
 import subprocess
@@ -201,54 +201,3 @@ def test_describe_tells_what_is_known_of_an_object() -> None:
     for call in (db0.describe, db0.get_address, db0.get_type):
         with pytest.raises(TypeError):
             call(3)
-
-
-# -- migrations --------------------------------------------------------------------------------------------
-
-
-def settings(version: int, runs: list[str]) -> Any:
-    class Settings:
-        def __init__(self) -> None:
-            self.first = "init"
-            if version > 1:
-                self.second = self.third = "init"
-
-        if version > 1:
-
-            @db0.migration
-            def add_second(self) -> None:
-                runs.append("second")
-                self.second = self.first + "+"
-                self.third = 3
-
-    return db0.memo(singleton=True, id="test:settings")(Settings)
-
-
-def test_a_migration_fills_the_fields_of_an_older_instance_once(root: Path) -> None:
-    runs: list[str] = []
-    settings(1, runs)()
-    new = settings(2, runs)
-    reopen(root)
-    assert not hasattr(db0.fetch(new), "second") and runs == []
-    assert (new().second, new().third, new().first) == ("init+", 3, "init") and runs == ["second"]
-    reopen(root)
-    assert new().second == "init+" and runs == ["second"]
-
-
-def test_a_new_instance_is_made_by_init_alone() -> None:
-    runs: list[str] = []
-    assert settings(2, runs)().second == "init" and runs == []
-
-
-def test_two_migrations_of_one_field_are_refused() -> None:
-    class Twice:
-        @db0.migration
-        def one(self) -> None:
-            self.field = 1
-
-        @db0.migration
-        def two(self) -> None:
-            self.field = 2
-
-    with pytest.raises(RuntimeError, match="Duplicate migration"):
-        db0.memo(singleton=True)(Twice)

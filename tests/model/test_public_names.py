@@ -77,3 +77,24 @@ def test_the_exceptions_have_the_bases_that_programs_catch() -> None:
     for error in (db0.ReferenceError, db0.ClassNotFoundError, db0.BadPrefixError, db0.MigrateError):
         assert issubclass(error, Exception)
     assert issubclass(db0.MigrateError, RuntimeError)
+
+
+@pytest.mark.usefixtures("root")
+def test_types_has_the_classes_of_collections_for_isinstance() -> None:
+    made = {
+        "List": db0.list([1]), "Tuple": db0.tuple([1]), "Set": db0.set([1]), "Dict": db0.dict(a=1),
+    }  # fmt: skip
+    for name, collection in made.items():
+        kind = getattr(db0.types, name)
+        assert isinstance(collection, kind) and type(collection).__name__ == name
+        assert [other for other in made if isinstance(made[other], kind)] == [name]
+        assert not isinstance(collection, list | tuple | set | dict)
+    holder = Thing("holder", items=[1], table={}, group={1})
+    assert isinstance(holder.items, db0.types.List) and isinstance(holder.table, db0.types.Dict)
+    assert isinstance(holder.group, db0.types.Set)
+
+
+def test_names_for_annotations_are_the_classes_themselves() -> None:
+    assert (db0.ListObject, db0.TupleObject, db0.SetObject) == (db0.list, db0.tuple, db0.set)
+    assert (db0.DictObject, db0.ByteArrayObject, db0.IndexObject) == (db0.dict, db0.bytearray, db0.index)
+    assert db0.list[int] and db0.dict[str, int] and db0.index[int, Thing] and db0.QueryObject[Thing]

@@ -131,3 +131,56 @@ def test_models_are_imported_by_absolute_and_relative_names() -> None:
     assert db0.import_model(".things", __package__) is things
     with pytest.raises(ImportError):
         db0.import_model("no.such.model")
+
+
+def test_queries_of_several_modules_come_one_module_after_the_other() -> None:
+    both = [query.name for query in db0.get_queries(things, things.__name__)]
+    once = [query.name for query in db0.get_queries(things)]
+    assert both == [*once, *once] and once == sorted(once) and list(db0.get_queries()) == []
+
+
+def test_inherited_methods_are_described_as_they_are_overridden() -> None:
+    class Wider(Plain):
+        def stretch(self, by: int, times: int = 2, *more: int) -> None: ...
+
+        @db0.immutable
+        def reset(self) -> None: ...  # type: ignore[override]
+
+    methods = {method.name: method for method in db0.get_methods(Wider())}
+    assert set(methods) == {"area", "stretch", "reset"}
+    assert [param.name for param in methods["stretch"].get_params()] == ["by", "times"] and methods["stretch"].has_args
+    assert dict(db0.get_callables(Wider())) == {"stretch": db0.CallableType.ACTION}
+    assert dict(db0.get_properties(Wider())) == {"width": False, "area": True, "reset": True}
+
+
+def test_properties_follow_the_fields_of_the_object() -> None:
+    shown = Shown("a")
+    shown.added = 1
+    del shown.size
+    shown._X__note = object()
+    assert set(dict(db0.get_properties(shown))) == {"name", "added", "label", "total"}
+
+
+def test_marks_do_not_change_what_a_function_does() -> None:
+    for mark in (db0.immutable, db0.fulltext, db0.table_view, db0.table_view(operator="sum"), db0.complete_with("x")):
+
+        def given(text: str) -> str:
+            return text.upper()
+
+        assert mark(given) is given and given("a") == "A"  # type: ignore[operator]
+
+
+def test_a_method_that_completes_is_hidden_but_can_be_called() -> None:
+    shown = Shown("a")
+    assert "pick" not in dict(db0.get_callables(shown, True)) and shown.pick("x") == "picked x"
+    assert db0.has_complete_action(shown.candidates) and not db0.has_complete_action(shown.grow)
+
+
+def test_methods_are_asked_of_objects_read_from_the_prefix_too() -> None:
+    shown = Shown("a")
+    db0.tags(shown).add("kept")
+    db0.commit()
+    db0.clear_cache()
+    (found,) = db0.find("kept")
+    assert [method.name for method in db0.get_methods(found)] == [method.name for method in db0.get_methods(shown)]
+    assert all(isinstance(method, db0.MethodInfo) for method in db0.get_methods(found))

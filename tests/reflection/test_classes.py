@@ -41,7 +41,7 @@ def test_the_prefix_is_given_by_name_by_metadata_or_not_at_all() -> None:
     assert list(db0.get_memo_classes()) == []
     for prefix in ("main", main, main._replace(name=None), main._replace(uuid=None)):
         assert [one.name for one in db0.get_memo_classes(prefix)] == [f"{Shown.__module__}.Shown"]
-    with pytest.raises(RuntimeError, match="uuid"):
+    with pytest.raises(db0.BadPrefixError, match="uuid"):
         list(db0.get_memo_classes(main._replace(uuid=5)))
     with pytest.raises(TypeError):
         list(db0.get_memo_classes(3))

@@ -49,6 +49,10 @@ def refused() -> None:
     query["name"]  # type: ignore[call-overload]
     Board().by_birth.add(1815, Person("Ada"))  # type: ignore[arg-type]
     db0.uuid()  # type: ignore[call-arg]
+    Shelf(Person("Ada")).numbers.append("x")  # type: ignore[arg-type]
+    Shelf(Person("Ada")).by_name[1] = Person("x")  # type: ignore[index]
+    Shelf("Ada")  # type: ignore[arg-type]
+    Shelf(Person("Ada")).seen.add(1)  # type: ignore[arg-type]
     db0.commit(prefix=1)  # type: ignore[call-arg]
 
 
@@ -139,6 +143,74 @@ def reflection() -> db0.MemoMetaClass:
     assert_type(db0.get_schema(Ranked), dict[str, dict[str, Any]])
     assert_type(db0.get_callables(found), list[tuple[str, db0.CallableType]])
     return found
+
+
+@db0.memo
+class Shelf:
+    """Fields that are collections, and another class."""
+
+    def __init__(self, owner: Person) -> None:
+        self.owner = owner
+        self.numbers: db0.list[int] = db0.list([1, 2])
+        self.by_name: db0.dict[str, Person] = db0.dict({owner.name: owner})
+        self.seen: db0.set[str] = db0.set()
+        self.pair: db0.tuple[float] = db0.tuple((1.0, 2.0))
+        self.anything = db0.list()
+
+    @property
+    def first(self) -> int:
+        """A property."""
+        return self.numbers[0]
+
+
+def collections(owner: Person) -> int:
+    """Collections know what they hold."""
+    shelf = Shelf(owner)
+    assert_type(shelf.owner, Person)
+    assert_type(shelf.owner.born, date | None)
+    assert_type(shelf.first, int)
+    assert_type(shelf.numbers[0], int)
+    assert_type(shelf.numbers[:1], list[int])
+    assert_type([number + 1 for number in shelf.numbers], list[int])
+    assert_type(shelf.numbers.copy(), db0.list[int])
+    shelf.numbers.append(3)
+    shelf.numbers[0] = 4
+    assert_type(shelf.numbers.pop(), int)
+    assert_type(shelf.by_name["Ada"], Person)
+    assert_type(shelf.by_name.get("Ada"), Person | None)
+    assert_type(list(shelf.by_name), list[str])
+    for name, person in shelf.by_name.items():
+        assert_type(name, str)
+        assert_type(person, Person)
+    shelf.seen.add("x")
+    assert_type(shelf.seen | {"y"}, db0.set[str])
+    assert_type(shelf.pair[0], float)
+    assert_type(db0.list("ab"), db0.list[str])
+    assert_type(shelf.anything, db0.list[Any])
+    assert_type(db0.load(shelf.numbers), Any)
+    return len(shelf.numbers) + len(shelf.by_name)
+
+
+def past(person: Person) -> int:
+    """Snapshots find and fetch as the head does."""
+    db0.commit()
+    with db0.snapshot() as before, db0.snapshot() as after:
+        assert_type(before.find(Person), db0.QueryObject[Person])
+        assert_type(before.fetch(db0.uuid(person), Person), Person)
+        assert_type(before.fetch(Board), Board)
+        assert_type(before.exists(db0.uuid(person)), bool)
+        query = db0.find(Person)
+        old_and_new = list(db0.select_modified(query, before, after))
+        return len(old_and_new) + len(list(db0.select_new(query, before, after)))
+
+
+def singletons() -> Board:
+    """A singleton class and `fetch` with the arguments turned around."""
+    board = Board()
+    assert_type(board, Board)
+    assert_type(db0.fetch(Person, db0.uuid(next(iter(board.people.values())))), Person)
+    assert_type(db0.materialized(board), Board)
+    return board
 
 
 def interfaces(names: db0.ListObject, by_name: db0.DictObject, seen: db0.SetObject) -> int:

@@ -25,6 +25,9 @@ def test_public_use_runs() -> None:
     person = public_use.identity(board)
     assert person is board.people["ada"]
     assert public_use.queries(board, person) == [person]
+    assert public_use.collections(person) == 3
+    assert public_use.past(person) == 0
+    assert public_use.singletons() is board
     assert public_use.blocks(person) == "Ada"
     (ranked,) = public_use.declared()
     assert ranked.double() == 4

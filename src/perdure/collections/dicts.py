@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
 from reprlib import recursive_repr
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from perdure.collections.comparing import equal, guard, register_content
 from perdure.collections.convert import Converting, convert, register_conversion
 from perdure.collections.entries import ABSENT, KeyedMethods, read_value
 from perdure.collections.keying import hot_key
+from perdure.collections.parameters import K, V
 from perdure.collections.placing import check_place, describe_lost
 from perdure.collections.views import Items, Keys, Values
 from perdure.kernel import durable, mapping
@@ -20,7 +21,7 @@ __all__ = ["Dict"]
 
 @register_content
 @register_builtin(4)
-class Dict(KeyedMethods, mapping.HotDict):
+class Dict(KeyedMethods, mapping.HotDict, Generic[K, V]):
     """A dict that lives in a database, of any size: it has every method of Python's dict, and its order.
 
     Python containers put into it become durable ones; so do the values of a conversion from a plain dict. Durable
@@ -34,7 +35,9 @@ class Dict(KeyedMethods, mapping.HotDict):
     __slots__ = ()
     _perdure_ordered_ = True
 
-    def __init__(self, iterable: Any = None, /, **named: Any) -> None:
+    def __init__(
+        self, iterable: Mapping[K, V] | Dict[K, V] | Iterable[tuple[K, V]] | None = None, /, **named: Any
+    ) -> None:
         check_place()
         self._perdure_begin_()
         self._perdure_fill_(() if iterable is None else iterable, named, Converting())
@@ -43,12 +46,26 @@ class Dict(KeyedMethods, mapping.HotDict):
         return convert(value)
 
     def _perdure_fill_(self, source: Any, named: Mapping[str, Any], converting: Converting) -> None:
+        own: Dict[Any, Any] = self
         for key, value in _pairs(source):
-            self[key] = converting.convert(value)
+            own[key] = converting.convert(value)
         for name, value in named.items():
-            self[name] = converting.convert(value)
+            own[name] = converting.convert(value)
 
     # -- reading -------------------------------------------------------------------------------------------
+
+    if TYPE_CHECKING:  # what the kernel gives
+
+        def __getitem__(self, key: K) -> V: ...
+        def __setitem__(self, key: K, value: V) -> None: ...
+        @overload
+        def get(self, key: K, default: None = None, /) -> V | None: ...
+        @overload
+        def get(self, key: K, default: V, /) -> V: ...
+        @overload
+        def get(self, key: Any, default: Any, /) -> Any: ...
+        def get(self, key: Any, default: Any = None, /) -> Any:
+            """See `mapping.HotDict.get`."""
 
     def _perdure_find_(self, key: Any) -> Any:
         found = self._perdure_raw_(hot_key(key))
@@ -60,24 +77,24 @@ class Dict(KeyedMethods, mapping.HotDict):
         found = self._perdure_raw_(hot_key(key))
         return default if found is ABSENT else read_value(found)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[K]:
         whole = self._perdure_whole_()
         if whole is not None and not self._perdure_special_:
             return iter(whole)
         return (key for key, _ in self._perdure_pairs_())
 
-    def __reversed__(self) -> Iterator[Any]:
+    def __reversed__(self) -> Iterator[K]:
         return (key for key, _ in self._perdure_backwards_())
 
-    def keys(self) -> Keys:
+    def keys(self) -> KeysView[K]:
         """A view of the keys."""
         return Keys(self)
 
-    def values(self) -> Values:
+    def values(self) -> ValuesView[V]:
         """A view of the values."""
         return Values(self)
 
-    def items(self) -> Items:
+    def items(self) -> ItemsView[K, V]:
         """A view of the pairs."""
         return Items(self)
 
@@ -87,6 +104,10 @@ class Dict(KeyedMethods, mapping.HotDict):
         if self._perdure_take_(hot_key(key)) is ABSENT:
             raise KeyError(key)
 
+    @overload
+    def pop(self, key: K, /) -> V: ...
+    @overload
+    def pop(self, key: Any, default: Any, /) -> Any: ...
     def pop(self, key: Any, default: Any = ABSENT, /) -> Any:
         """Remove a key and give its value; `default`, or KeyError, when it is not there."""
         found = self._perdure_take_(hot_key(key))
@@ -96,7 +117,7 @@ class Dict(KeyedMethods, mapping.HotDict):
             return default
         return found
 
-    def popitem(self) -> tuple[Any, Any]:
+    def popitem(self) -> tuple[K, V]:
         """Remove the last pair and give it; KeyError when there is none."""
         with guard(self):
             durable.mark_dirty(self)
@@ -105,10 +126,10 @@ class Dict(KeyedMethods, mapping.HotDict):
                 return key, value
         raise KeyError("popitem(): dictionary is empty")
 
-    def setdefault(self, key: Any, default: Any = None, /) -> Any:
+    def setdefault(self, key: K, default: Any = None, /) -> V:
         """The value of `key`, which becomes `default` when it is not there."""
         with guard(self):
-            found = self.get(key, ABSENT)
+            found: V = self.get(key, ABSENT)
             if found is ABSENT:
                 self[key] = default
                 return self[key]
@@ -123,33 +144,33 @@ class Dict(KeyedMethods, mapping.HotDict):
     @classmethod
     def fromkeys(cls, iterable: Iterable[Any], value: Any = None, /) -> Dict:
         """A new durable dict with the same value for every key."""
-        result = cls()
+        result: Dict[Any, Any] = cls()
         shared = convert(value)
         for key in iterable:
             result[key] = shared
         return result
 
-    def copy(self) -> Dict:
+    def copy(self) -> Dict[K, V]:
         """A new durable dict of the same keys and values."""
         return Dict(self)
 
     __copy__ = copy
 
-    def __or__(self, other: Any) -> Dict:
+    def __or__(self, other: Any) -> Dict[K, V]:
         if not isinstance(other, (dict, Dict)):
             return NotImplemented
         result = Dict(self)
         result.update(other)
         return result
 
-    def __ror__(self, other: Any) -> Dict:
+    def __ror__(self, other: Any) -> Dict[K, V]:
         if not isinstance(other, (dict, Dict)):
             return NotImplemented
         result = Dict(other)
         result.update(self)
         return result
 
-    def __ior__(self, other: Any) -> Dict:
+    def __ior__(self, other: Any) -> Dict[K, V]:
         self.update(other)
         return self
 

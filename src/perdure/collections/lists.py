@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from itertools import islice
 from operator import index as as_index
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, overload
 
 from perdure.collections.comparing import guard, register_content
 from perdure.collections.convert import Converting, convert, register_conversion
 from perdure.collections.pages import open_node, read, splice
+from perdure.collections.parameters import T
 from perdure.collections.placing import check_place
 from perdure.collections.sequences import SequenceMethods
 from perdure.kernel import durable, sequence
@@ -22,7 +23,7 @@ _CHUNK = 16 * sequence.LEAF
 
 @register_content
 @register_builtin(1)
-class List(SequenceMethods, sequence.HotList):
+class List(SequenceMethods, sequence.HotList, Generic[T]):
     """A list that lives in a database, of any size: it has every method of Python's list.
 
     Slices of it are plain lists. Python containers put into it become durable ones.
@@ -35,13 +36,31 @@ class List(SequenceMethods, sequence.HotList):
     __slots__ = ()
     _perdure_plain_ = list
 
-    def __init__(self, iterable: Iterable[Any] | None = None, /) -> None:
+    def __init__(self, iterable: Iterable[T] | None = None, /) -> None:
         check_place()
-        values = () if iterable is None else iterable
+        values: Iterable[Any] = () if iterable is None else iterable
         self._perdure_begin_(sequence.convert_all(values, Converting().convert))
 
     def _perdure_convert_(self, name: str, value: object) -> object:
         return convert(value)
+
+    if TYPE_CHECKING:
+
+        def __iter__(self) -> Iterator[T]: ...
+        def __reversed__(self) -> Iterator[T]: ...
+        def append(self, value: T, /) -> None:
+            """See `sequence.HotList.append`."""
+
+        @overload
+        def __getitem__(self, index: SupportsIndex) -> T: ...
+        @overload
+        def __getitem__(self, index: slice) -> list[T]: ...
+        def __getitem__(self, index: Any) -> Any: ...
+        @overload
+        def __setitem__(self, index: SupportsIndex, value: T) -> None: ...
+        @overload
+        def __setitem__(self, index: slice, value: Iterable[T]) -> None: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
 
     # -- changing ----------------------------------------------------------------------------------------------
 
@@ -112,17 +131,17 @@ class List(SequenceMethods, sequence.HotList):
             for place in sorted(range(start, stop, step), reverse=True):
                 splice(self, place, place + 1, [])
 
-    def insert(self, index: Any, value: Any, /) -> None:
+    def insert(self, index: SupportsIndex, value: T, /) -> None:
         """Put `value` before the element at `index`."""
-        value = convert(value)
+        stored = convert(value)
         with guard(self):
             open_node(self)
             length = len(self)
             place = as_index(index)
             place = max(0, place + length) if place < 0 else min(place, length)
-            splice(self, place, place, [value])
+            splice(self, place, place, [stored])
 
-    def extend(self, iterable: Iterable[Any], /) -> None:
+    def extend(self, iterable: Iterable[T], /) -> None:
         """Add all elements of an iterable at the end."""
         if isinstance(iterable, (list, tuple, SequenceMethods)):
             self._perdure_extend_(list(iterable))
@@ -137,11 +156,11 @@ class List(SequenceMethods, sequence.HotList):
             open_node(self)
             splice(self, len(self), len(self), values)
 
-    def __iadd__(self, other: Iterable[Any]) -> List:  # type: ignore[misc]
+    def __iadd__(self, other: Iterable[T]) -> List[T]:  # type: ignore[misc]
         self.extend(other)
         return self
 
-    def pop(self, index: Any = -1, /) -> Any:
+    def pop(self, index: SupportsIndex = -1, /) -> T:
         """Remove the element at `index` and give it."""
         with guard(self):
             open_node(self)
@@ -193,7 +212,7 @@ class List(SequenceMethods, sequence.HotList):
         """Turn the order around."""
         self._perdure_rewrite_(list.reverse)
 
-    def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
+    def sort(self, *, key: Callable[[T], Any] | None = None, reverse: bool = False) -> None:
         """Order the elements, as `list.sort` does."""
 
         def change(items: list[Any]) -> None:
@@ -206,30 +225,30 @@ class List(SequenceMethods, sequence.HotList):
 
     # -- new ones ----------------------------------------------------------------------------------------------
 
-    def copy(self) -> List:
+    def copy(self) -> List[T]:
         """A new durable list of the same elements."""
         return List(self)
 
     __copy__ = copy
 
-    def __add__(self, other: Any) -> List:
+    def __add__(self, other: Any) -> List[T]:
         if not self._perdure_alike_(other):
             return NotImplemented
         return List([*self, *other])
 
-    def __radd__(self, other: Any) -> List:
+    def __radd__(self, other: Any) -> List[T]:
         if not self._perdure_alike_(other):
             return NotImplemented
         return List([*other, *self])
 
-    def __mul__(self, times: Any) -> List:
+    def __mul__(self, times: Any) -> List[T]:
         if not hasattr(times, "__index__"):
             return NotImplemented
         return List(list(self) * as_index(times))
 
     __rmul__ = __mul__
 
-    def __imul__(self, times: Any) -> List:
+    def __imul__(self, times: Any) -> List[T]:
         if not hasattr(times, "__index__"):
             return NotImplemented
         number = as_index(times)

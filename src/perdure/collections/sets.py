@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, MutableSet
 from collections.abc import Set as AbstractSet
 from reprlib import recursive_repr
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from perdure.collections.comparing import guard, register_content
 from perdure.collections.convert import Converting, register_conversion
 from perdure.collections.entries import ABSENT, KeyedMethods
 from perdure.collections.keying import hot_key
+from perdure.collections.parameters import T
 from perdure.collections.placing import check_place, describe_lost
 from perdure.kernel import durable, mapping
 from perdure.session import register_builtin
@@ -20,7 +21,7 @@ __all__ = ["Set"]
 
 @register_content
 @register_builtin(5)
-class Set(KeyedMethods, mapping.HotSet):
+class Set(KeyedMethods, mapping.HotSet, Generic[T]):
     """A set that lives in a database, of any size: it has every method of Python's set.
 
     Durable objects are elements by identity. What an operation makes is a new durable set, and a plain one when
@@ -33,13 +34,18 @@ class Set(KeyedMethods, mapping.HotSet):
     __slots__ = ()
     _perdure_ordered_ = False
 
-    def __init__(self, iterable: Iterable[Any] = (), /) -> None:
+    def __init__(self, iterable: Iterable[T] | None = (), /) -> None:
         check_place()
         self._perdure_begin_()
         for element in () if iterable is None else iterable:
             self.add(element)
 
-    def __iter__(self) -> Iterator[Any]:
+    if TYPE_CHECKING:
+
+        def add(self, element: T, /) -> None:
+            """See `mapping.HotSet.add`."""
+
+    def __iter__(self) -> Iterator[T]:
         whole = self._perdure_whole_()
         if whole is not None and not self._perdure_special_:
             return iter(whole)
@@ -63,16 +69,17 @@ class Set(KeyedMethods, mapping.HotSet):
     def _perdure_has_(self, key: object) -> bool:
         return super()._perdure_has_(_as_element(key))
 
-    def pop(self) -> Any:
+    def pop(self) -> T:
         """Remove some element and give it; KeyError when there is none."""
         with guard(self):
             durable.mark_dirty(self)
+            element: T
             for element, _ in self._perdure_backwards_():
                 self._perdure_take_(hot_key(element))
                 return element
         raise KeyError("pop from an empty set")
 
-    def update(self, *iterables: Iterable[Any]) -> None:
+    def update(self, *iterables: Iterable[T]) -> None:
         """Add the elements of all iterables."""
         for iterable in iterables:
             for element in list(iterable) if iterable is self else iterable:
@@ -98,44 +105,44 @@ class Set(KeyedMethods, mapping.HotSet):
 
     # -- new ones ------------------------------------------------------------------------------------------
 
-    def copy(self) -> Set:
+    def copy(self) -> Set[T]:
         """A new durable set of the same elements."""
         return Set(self)
 
     __copy__ = copy
 
-    def union(self, *iterables: Iterable[Any]) -> Set:
+    def union(self, *iterables: Iterable[T]) -> Set[T]:
         """A new set of the elements of all."""
         result = self.copy()
         result.update(*iterables)
         return result
 
-    def intersection(self, *iterables: Iterable[Any]) -> Set:
+    def intersection(self, *iterables: Iterable[Any]) -> Set[T]:
         """A new set of the elements that are in all."""
         others = [_hot_keys(iterable) for iterable in iterables]
         return Set(one for one in self if all(hot_key(one) in other for other in others))
 
-    def difference(self, *iterables: Iterable[Any]) -> Set:
+    def difference(self, *iterables: Iterable[Any]) -> Set[T]:
         """A new set of the elements that are in none of the others."""
         others = [_hot_keys(iterable) for iterable in iterables]
         return Set(one for one in self if not any(hot_key(one) in other for other in others))
 
-    def symmetric_difference(self, iterable: Iterable[Any], /) -> Set:
+    def symmetric_difference(self, iterable: Iterable[T], /) -> Set[T]:
         """A new set of the elements that are in one of both, not in both."""
         result = self.copy()
         result.symmetric_difference_update(iterable)
         return result
 
-    def __or__(self, other: Any) -> Set:
+    def __or__(self, other: Any) -> Set[T]:
         return self.union(other) if isinstance(other, AbstractSet) else NotImplemented
 
-    def __and__(self, other: Any) -> Set:
+    def __and__(self, other: Any) -> Set[T]:
         return self.intersection(other) if isinstance(other, AbstractSet) else NotImplemented
 
-    def __sub__(self, other: Any) -> Set:
+    def __sub__(self, other: Any) -> Set[T]:
         return self.difference(other) if isinstance(other, AbstractSet) else NotImplemented
 
-    def __xor__(self, other: Any) -> Set:
+    def __xor__(self, other: Any) -> Set[T]:
         return self.symmetric_difference(other) if isinstance(other, AbstractSet) else NotImplemented
 
     def __ror__(self, other: Any) -> Any:
@@ -152,25 +159,25 @@ class Set(KeyedMethods, mapping.HotSet):
             return NotImplemented
         return _like(other, Set(other).symmetric_difference(self))
 
-    def __ior__(self, other: Any) -> Set:
+    def __ior__(self, other: Any) -> Set[T]:
         if not isinstance(other, AbstractSet):
             return NotImplemented
         self.update(other)
         return self
 
-    def __iand__(self, other: Any) -> Set:
+    def __iand__(self, other: Any) -> Set[T]:
         if not isinstance(other, AbstractSet):
             return NotImplemented
         self.intersection_update(other)
         return self
 
-    def __isub__(self, other: Any) -> Set:
+    def __isub__(self, other: Any) -> Set[T]:
         if not isinstance(other, AbstractSet):
             return NotImplemented
         self.difference_update(other)
         return self
 
-    def __ixor__(self, other: Any) -> Set:
+    def __ixor__(self, other: Any) -> Set[T]:
         if not isinstance(other, AbstractSet):
             return NotImplemented
         self.symmetric_difference_update(other)

@@ -24,7 +24,7 @@ class Keys(KeysView[Any]):
         return iter(self._mapping)
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(self._mapping)
+        return self._mapping.__reversed__()
 
     def __repr__(self) -> str:
         return f"dict_keys({list(self)!r})"

@@ -7,7 +7,7 @@ singletons return the instance that exists.
 from __future__ import annotations
 
 import inspect
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from perdure.errors import ObjectError
 from perdure.kernel import durable
@@ -28,6 +28,8 @@ __all__ = [
     "singleton_root",
     "stored_singleton",
 ]
+
+_T = TypeVar("_T")
 
 
 class Factory(Protocol):
@@ -100,7 +102,7 @@ class _Singleton:
                     connection.refuse_create(cls)  # as where there is none
                 raise PermissionError(f"access to {cls.__qualname__} is controlled: it cannot be made here")
             if connection.writable:
-                migrate(found)
+                migrate(found, connection)
             return found
 
 
@@ -153,7 +155,7 @@ def is_singleton_class(cls: type) -> bool:
     return bool(getattr(cls, "_perdure_flags_", {}).get("singleton"))
 
 
-def materialized(obj: Any, /) -> Any:
+def materialized(obj: _T, /) -> _T:
     """The object in a form that can be used in full: inside of `__init__`, `self` gets its identity.
 
     An immutable object that is stored nowhere yet is stored now; of interned ones that are equal, all give the one
@@ -163,7 +165,7 @@ def materialized(obj: Any, /) -> Any:
     ...     project.tasks.append(perdure.materialized(self))
     """
     if isinstance(obj, durable.Durable) and durable.is_transient(obj):
-        return stored(obj)
+        return cast(_T, stored(obj))
     if isinstance(obj, durable.Durable) and durable.is_building(obj):
         connection = scope.connection_of(obj)
         with connection.lock:

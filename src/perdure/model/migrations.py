@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from perdure.errors import MigrateError
 from perdure.kernel import durable
+from perdure.session import Connection
 
 __all__ = ["check_migrations", "migrate", "migration"]
 
@@ -65,10 +66,18 @@ def check_migrations(cls: type) -> None:
                 raise MigrateError(f"Duplicate migration: {owners[field]} and {name} both assign {field}")
 
 
-def migrate(obj: Any) -> None:
-    """Run the migrations whose fields a stored instance lacks."""
+def migrate(obj: Any, connection: Connection) -> None:
+    """Run the migrations whose fields a stored instance lacks. When one fails, nothing of any was done."""
     durable.load(obj)
     present = durable.fields(obj)
-    for name, fields in _migrations(type(obj)).items():
-        if not fields <= present.keys():
+    wanted = [name for name, fields in _migrations(type(obj)).items() if not fields <= present.keys()]
+    if not wanted:
+        return
+    savepoint = connection.savepoint()
+    try:
+        for name in wanted:
             getattr(obj, name)()
+        savepoint.release()
+    except BaseException:
+        savepoint.rollback()
+        raise

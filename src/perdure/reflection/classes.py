@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from perdure.errors import ObjectError, WorkspaceError
+from perdure.errors import BadPrefixError, ObjectError
 from perdure.kernel import durable
 from perdure.model import Memo, scope
 from perdure.model.creation import singleton_root
@@ -234,7 +234,7 @@ def _is_memo_entry(connection: Connection, entry: ClassEntry) -> bool:
 def get_memo_classes(prefix: Any = None) -> Iterator[MemoMetaClass]:
     """The memo classes that a prefix knows; given by name, as `PrefixMetaData`, or the current one.
 
-    Raises `RuntimeError` when name and uuid of the metadata are those of different prefixes.
+    Raises `perdure.BadPrefixError` when name and uuid of the metadata are those of different prefixes.
 
     >>> [found.name for found in perdure.get_memo_classes()]  # doctest: +SKIP
     ['shop.Order', 'shop.Customer']
@@ -255,7 +255,7 @@ def _connection_of(prefix: Any) -> Connection:
             return scope.holding(number)
         found = scope.named(name)
         if number is not None and found.database.uuid != number:
-            raise WorkspaceError(f"the prefix {name} has the uuid {found.database.uuid}, not {number}")
+            raise BadPrefixError(f"the prefix {name} has the uuid {found.database.uuid}, not {number}")
         return found
     if prefix is not None and not isinstance(prefix, str):
         raise TypeError(f"a prefix is given by name or PrefixMetaData, not {type(prefix).__name__}")

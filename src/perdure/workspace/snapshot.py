@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.declared import ManagedIndex, index_in, index_of
 from perdure.errors import StateUnavailableError, WorkspaceError
+from perdure.model import MemoBase
 from perdure.model.access import exists_in, fetch_from
 from perdure.query import Query, deserialize_at
 from perdure.query.finding import connection_for, find_in
@@ -67,6 +68,14 @@ class Snapshot:
         found = self._connections.get(database)
         return found if found is not None and found.state > 0 else None
 
+    @overload
+    def fetch(self, identifier: str, expected_type: type[MemoBase], prefix: str | None = None) -> Any: ...
+    @overload
+    def fetch(self, identifier: str, expected_type: type[_T], prefix: str | None = None) -> _T: ...
+    @overload
+    def fetch(self, identifier: type[_T], expected_type: str | None = None, prefix: str | None = None) -> _T: ...
+    @overload
+    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any: ...
     def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
         """`perdure.fetch` in this snapshot."""
         self._check_open()
@@ -135,6 +144,14 @@ class Head:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
+    @overload
+    def fetch(self, identifier: str, expected_type: type[MemoBase], prefix: str | None = None) -> Any: ...
+    @overload
+    def fetch(self, identifier: str, expected_type: type[_T], prefix: str | None = None) -> _T: ...
+    @overload
+    def fetch(self, identifier: type[_T], expected_type: str | None = None, prefix: str | None = None) -> _T: ...
+    @overload
+    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any: ...
     def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
         """`perdure.fetch`."""
         return fetch_from(None, identifier, expected_type, prefix)
