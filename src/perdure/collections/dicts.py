@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 
 from perdure.collections.comparing import equal, guard, register_content
 from perdure.collections.convert import Converting, convert, register_conversion
-from perdure.collections.entries import ABSENT, KeyedMethods, read_value
+from perdure.collections.entries import ABSENT, KEYS, KeyedMethods, read_value
 from perdure.collections.keying import hot_key
 from perdure.collections.parameters import K, V
 from perdure.collections.placing import check_place, describe_lost
@@ -81,10 +81,10 @@ class Dict(KeyedMethods, mapping.HotDict, Generic[K, V]):
         whole = self._perdure_whole_()
         if whole is not None and not self._perdure_special_:
             return iter(whole)
-        return (key for key, _ in self._perdure_pairs_())
+        return (key for key, _ in self._perdure_pairs_(KEYS))
 
     def __reversed__(self) -> Iterator[K]:
-        return (key for key, _ in self._perdure_backwards_())
+        return (key for key, _ in self._perdure_backwards_(KEYS))
 
     def keys(self) -> KeysView[K]:
         """A view of the keys."""
@@ -110,12 +110,17 @@ class Dict(KeyedMethods, mapping.HotDict, Generic[K, V]):
     def pop(self, key: Any, default: Any, /) -> Any: ...
     def pop(self, key: Any, default: Any = ABSENT, /) -> Any:
         """Remove a key and give its value; `default`, or KeyError, when it is not there."""
-        found = self._perdure_take_(hot_key(key))
-        if found is ABSENT:
-            if default is ABSENT:
-                raise KeyError(key)
-            return default
-        return found
+        hot = hot_key(key)
+        with guard(self):
+            durable.mark_dirty(self)
+            found = self._perdure_raw_(hot)
+            if found is ABSENT:
+                if default is ABSENT:
+                    raise KeyError(key)
+                return default
+            found = read_value(found)
+            self._perdure_take_(hot)
+            return found
 
     def popitem(self) -> tuple[K, V]:
         """Remove the last pair and give it; KeyError when there is none."""

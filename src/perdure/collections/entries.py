@@ -21,13 +21,15 @@ from perdure.storage import spaces
 if TYPE_CHECKING:
     from perdure.session import Connection
 
-__all__ = ["ABSENT", "KeyedMethods", "read_value"]
+__all__ = ["ABSENT", "BOTH", "KEYS", "VALUES", "KeyedMethods", "kept_value", "read_value"]
 
 INLINE = 48
 """Entries that a collection keeps in its own record, if they are small."""
 INLINE_BYTES = 3000
 
 ABSENT = object()
+KEYS, VALUES, BOTH = 1, 2, 3
+"""What of the entries is given out."""
 _ENTRIES = spaces.ENTRIES.id
 _INLINE, _LARGE = 0, 1
 _ENTRY_BYTES = 160  # rough cost of a hot entry besides its values
@@ -131,12 +133,12 @@ class KeyedMethods(mapping.HotMapping):
             self._perdure_write_(hot, value, self._perdure_raw_(hot) is not ABSENT)
 
     def _perdure_take_(self, hot: object) -> Any:
-        """Remove an entry; its value, or ABSENT when there is none."""
+        """Remove an entry; its value as it was kept, or ABSENT when there is none."""
         with guard(self):
             durable.mark_dirty(self)
             if self._perdure_raw_(hot) is ABSENT:
                 return ABSENT
-            return read_value(self._perdure_erase_(hot))
+            return self._perdure_erase_(hot)
 
     def clear(self) -> None:
         """Remove all entries."""
@@ -172,22 +174,25 @@ class KeyedMethods(mapping.HotMapping):
         durable.owner_of(self).note_elsewhere(self)
         self._perdure_charge_(len(stored) * _ENTRY_BYTES + 3 * size - self._perdure_weight_)
 
-    def _perdure_pairs_(self) -> Iterator[tuple[Any, Any]]:
-        """Original keys and values of all entries; RuntimeError when their number changes meanwhile."""
+    def _perdure_pairs_(self, shown: int = BOTH) -> Iterator[tuple[Any, Any]]:
+        """Original keys and values of all entries; RuntimeError when their number changes meanwhile.
+
+        What is `shown` of them is to be given out.
+        """
         whole = self._perdure_whole_()
         if whole is None:
-            return self._perdure_ahead_(self._perdure_stream_())
+            return self._perdure_ahead_(self._perdure_stream_(), shown)
         first = next(iter(whole.values()), None)
         if isinstance(first, durable.Durable) and durable.state_of(first) == durable.GHOST:
-            return self._perdure_ahead_(iter(whole.items()))
-        return self._perdure_plainly_(whole.items())
+            return self._perdure_ahead_(iter(whole.items()), shown)
+        return self._perdure_plainly_(whole.items(), shown)
 
-    def _perdure_plainly_(self, pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-        if not self._perdure_special_:
+    def _perdure_plainly_(self, pairs: Iterable[tuple[Any, Any]], shown: int) -> Iterator[tuple[Any, Any]]:
+        if not self._perdure_special_ and not durable.is_sifting():
             return iter(pairs)
-        return ((original_key(hot), read_value(value)) for hot, value in pairs)
+        return (_given(hot, value, shown) for hot, value in pairs)
 
-    def _perdure_ahead_(self, pairs: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    def _perdure_ahead_(self, pairs: Iterator[tuple[Any, Any]], shown: int) -> Iterator[tuple[Any, Any]]:
         """The same pairs; objects among the values are read some at a time once those given before were used."""
         count = len(self)
         window = _WINDOW_FIRST
@@ -195,7 +200,7 @@ class KeyedMethods(mapping.HotMapping):
         while batch := list(islice(pairs, window)):
             if used:
                 self._perdure_prefetch_(batch)
-            for pair in self._perdure_plainly_(batch):
+            for pair in self._perdure_plainly_(batch, shown):
                 self._perdure_same_size_(count)
                 yield pair
             last = batch[-1][1]
@@ -222,19 +227,18 @@ class KeyedMethods(mapping.HotMapping):
             hot = entry.key if type(entry.key) in _QUICK else hot_key(entry.key)
             if pending.get(hot, mapping.KEPT) == mapping.KEPT:
                 self._perdure_same_size_(count)
-                yield entry.key, read_value(self._perdure_entries_().get(hot, entry.value))
+                yield entry.key, kept_value(self._perdure_entries_().get(hot, entry.value))
         for hot, status in pending.items():
             if status in (mapping.NEW, mapping.MOVED):
                 self._perdure_same_size_(count)
-                yield original_key(hot), read_value(self._perdure_raw_(hot))
+                yield original_key(hot), kept_value(self._perdure_raw_(hot))
         self._perdure_same_size_(count)
 
-    def _perdure_backwards_(self) -> Iterator[tuple[Any, Any]]:
+    def _perdure_backwards_(self, shown: int = BOTH) -> Iterator[tuple[Any, Any]]:
         """The same pairs from the last to the first."""
         whole = self._perdure_whole_()
-        if whole is None:
-            return self._perdure_stream_backwards_()
-        return self._perdure_plainly_(reversed(whole.items()))
+        found = self._perdure_stream_backwards_() if whole is None else reversed(whole.items())
+        return self._perdure_plainly_(found, shown)
 
     def _perdure_stream_backwards_(self) -> Iterator[tuple[Any, Any]]:
         with guard(self):
@@ -243,12 +247,12 @@ class KeyedMethods(mapping.HotMapping):
         for hot, status in reversed(pending.items()):
             if status in (mapping.NEW, mapping.MOVED):
                 self._perdure_same_size_(count)
-                yield original_key(hot), read_value(self._perdure_raw_(hot))
+                yield original_key(hot), kept_value(self._perdure_raw_(hot))
         for entry in ordering.stored_entries(self, reverse=True):
             hot = entry.key if type(entry.key) in _QUICK else hot_key(entry.key)
             if pending.get(hot, mapping.KEPT) == mapping.KEPT:
                 self._perdure_same_size_(count)
-                yield entry.key, read_value(self._perdure_entries_().get(hot, entry.value))
+                yield entry.key, kept_value(self._perdure_entries_().get(hot, entry.value))
         self._perdure_same_size_(count)
 
     def _perdure_same_size_(self, count: int) -> None:
@@ -330,5 +334,15 @@ class KeyedMethods(mapping.HotMapping):
 
 
 def read_value(value: Any) -> Any:
-    """A value as its reader gets it."""
-    return value.target if type(value) is Weak else value
+    """A value as its reader gets it. Raises `PermissionError` when that must not be."""
+    return value.target if type(value) is Weak else durable.release(value)
+
+
+def kept_value(value: Any) -> Any:
+    """A value without its reference being weak."""
+    return value._perdure_aim_() if type(value) is Weak else value
+
+
+def _given(hot: Any, value: Any, shown: int) -> tuple[Any, Any]:
+    """Key and value of an entry as they are given out, as far as they are."""
+    return durable.release(original_key(hot)) if shown & KEYS else None, read_value(value) if shown & VALUES else None

@@ -216,7 +216,7 @@ class List(SequenceMethods, sequence.HotList, Generic[T]):
         """Order the elements, as `list.sort` does."""
 
         def change(items: list[Any]) -> None:
-            if any(type(item) is Weak for item in items):
+            if durable.is_sifting() or any(type(item) is Weak for item in items):
                 items.sort(key=lambda item: _read(item, key), reverse=reverse)
             else:
                 items.sort(key=key, reverse=reverse)
@@ -260,7 +260,7 @@ class List(SequenceMethods, sequence.HotList, Generic[T]):
 
 
 def _read(item: Any, key: Callable[[Any], Any] | None) -> Any:
-    value = item.target if type(item) is Weak else item
+    value = item.target if type(item) is Weak else durable.release(item)
     return value if key is None else key(value)
 
 

@@ -62,7 +62,7 @@ class SequenceMethods(sequence.HotSequence):
         return self._perdure_read_(low, high + 1)[:: abs(step)][:: 1 if step > 0 else -1]
 
     def _perdure_search_(self, value: object, start: int, stop: int) -> int:
-        for part in walk(self, start, stop):
+        for part in walk(self, start, stop, raw=True):  # objects are compared by identity, and not given out
             place = sequence.find_equal(part, value, equal)
             if place >= 0:
                 return start + place

@@ -6,6 +6,7 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import TYPE_CHECKING, Any
 
 from perdure.collections.comparing import equal
+from perdure.collections.entries import VALUES
 
 if TYPE_CHECKING:
     from perdure.collections.dicts import Dict
@@ -36,10 +37,10 @@ class Values(ValuesView[Any]):
     _mapping: Dict
 
     def __iter__(self) -> Iterator[Any]:
-        return (value for _, value in self._mapping._perdure_pairs_())
+        return (value for _, value in self._mapping._perdure_pairs_(VALUES))
 
     def __reversed__(self) -> Iterator[Any]:
-        return (value for _, value in self._mapping._perdure_backwards_())
+        return (value for _, value in self._mapping._perdure_backwards_(VALUES))
 
     def __contains__(self, value: object) -> bool:
         return any(equal(found, value) for found in self)

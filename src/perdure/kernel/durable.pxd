@@ -54,13 +54,13 @@ cdef int guarded  # whether a guard is to be asked before a change
 
 
 cdef int sifting  # whether values are to be looked at before they are given out
-cdef int sift(Durable value) except -1
+cdef int sift(object value) except -1
 
 
 cdef inline object released(object value):
-    """A value that is given out: an object of a restricted class only if it may be seen."""
-    if sifting and isinstance(value, Durable) and (<Durable>value).layout.restricted:
-        sift(<Durable>value)
+    """A value that is given out: an object of a restricted class, or something with it inside, only if it may be seen."""
+    if sifting:
+        sift(value)
     return value
 
 

@@ -20,6 +20,7 @@ cdef object granted = GRANTED
 cdef unsigned char quick = 1  # `touched` of objects that give their fields out as they are: of none while sifting
 cdef object watcher = None
 cdef object sifter = None
+cdef object view_type = None
 
 
 def set_watcher(check):
@@ -63,9 +64,35 @@ def restrict(cls, bint restricted=True):
     layout_of(cls).restricted = restricted
 
 
-cdef int sift(Durable value) except -1:
-    sifter(value)
+cdef int sift(object value) except -1:
+    """Ask for a value, and for what is in it where that can be reached without asking."""
+    if isinstance(value, Durable):
+        if (<Durable>value).layout.restricted:
+            sifter(value)
+    elif isinstance(value, (tuple, frozenset)):
+        for item in value:
+            sift(item)
+    elif view_type is not None and type(value) is view_type:
+        for key, item in value.items():
+            sift(key)
+            sift(item)
     return 0
+
+
+def release(value):
+    """A value that is given out. Raises what the sifter raises when it must not be."""
+    return released(value)
+
+
+def is_sifting():
+    """Whether values are to be looked at before they are given out."""
+    return sifting != 0
+
+
+def set_view_type(kind):
+    """Look into values of type `kind`, a mapping, as into tuples."""
+    global view_type
+    view_type = kind
 
 
 cdef object ask(Durable self, str name, str operation):

@@ -10,7 +10,7 @@ from cpython.object cimport PyObject
 
 from perdure.kernel.durable cimport Durable, get_field, put_field
 
-from perdure.kernel.durable import fields, set_freezer
+from perdure.kernel.durable import fields, set_freezer, set_view_type
 
 cdef extern from "Python.h":
     bint PyObject_GC_IsTracked(object)
@@ -130,6 +130,7 @@ cdef class EmbeddedDict:
 
 
 Mapping.register(EmbeddedDict)
+set_view_type(EmbeddedDict)
 
 
 # -- from Python values to the fields of a complete object -------------------------------------------------------

@@ -14,7 +14,7 @@ from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 
 from perdure.kernel._plain cimport be_loaded, is_plain
-from perdure.kernel.durable cimport is_free
+from perdure.kernel.durable cimport is_free, released
 
 cdef enum:
     _GHOST = 0
@@ -160,7 +160,7 @@ cdef class HotDict(HotMapping):
             found = PyDict_GetItemWithError(self._perdure_hot_, key)
             if found != NULL and type(<object>found) is not weak_type:
                 self.touched = 1
-                return <object>found
+                return released(<object>found)
         return self._perdure_find_(key)
 
     def get(self, key, default=None, /):
@@ -170,7 +170,7 @@ cdef class HotDict(HotMapping):
             found = PyDict_GetItemWithError(self._perdure_hot_, key)
             if found != NULL and type(<object>found) is not weak_type:
                 self.touched = 1
-                return <object>found
+                return released(<object>found)
         return self._perdure_get_(key, default)
 
     def __setitem__(self, key, value):

@@ -13,7 +13,7 @@ lock. A reader that finds the tree changing waits for the lock too.
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from perdure.kernel._plain cimport be_loaded, is_plain
-from perdure.kernel.durable cimport Durable, Owner, is_free
+from perdure.kernel.durable cimport Durable, Owner, is_free, released, sifting
 
 from contextlib import nullcontext
 
@@ -61,7 +61,7 @@ def convert_all(values, convert):
 
 
 def read_items(items, Py_ssize_t start, Py_ssize_t stop):
-    """A copy of a part of a leaf's items, weak ones as their targets."""
+    """A copy of a part of a leaf's items, weak ones as their targets, to be given out."""
     if not PyList_CheckExact(items):
         return items[start:stop]
     cdef list found = (<list>items)[start:stop]
@@ -70,6 +70,8 @@ def read_items(items, Py_ssize_t start, Py_ssize_t stop):
         value = <object>PyList_GET_ITEM(found, index)
         if type(value) is weak_type:
             found[index] = value.target
+        elif sifting:
+            released(value)
     return found
 
 
@@ -80,7 +82,7 @@ def find_equal(list items, value, equal):
     while index < PyList_GET_SIZE(items):
         item = <object>PyList_GET_ITEM(items, index)
         if type(item) is weak_type:
-            item = item.target
+            item = item._perdure_aim_()
         if simple and is_simple(item):
             if PyObject_RichCompareBool(item, value, Py_EQ):
                 return index
@@ -235,7 +237,7 @@ cdef class HotSequence(Node):
         if not PyList_CheckExact(node._perdure_items_):
             return node._perdure_items_[place]
         value = <object>PyList_GET_ITEM(node._perdure_items_, place)
-        return value.target if type(value) is weak_type else value
+        return value.target if type(value) is weak_type else released(value)
 
     def __iter__(self):
         cdef SequenceIterator iterator = SequenceIterator()
@@ -320,7 +322,7 @@ cdef class SequenceIterator:
         value = <object>PyList_GET_ITEM(self.items, self.offset)
         self.offset += 1
         self.index += 1
-        return value.target if type(value) is weak_type else value
+        return value.target if type(value) is weak_type else released(value)
 
     cdef bint advance(self) except -1:
         """Go to the leaf of the present index; False at the end."""

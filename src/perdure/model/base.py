@@ -15,9 +15,8 @@ __all__ = ["Memo", "field_dict"]
 
 
 def field_dict(obj: durable.Durable) -> dict[str, Any]:
-    """A new dict of the stored fields of an object (what `vars` and `__dict__` give)."""
-    durable.load(obj)
-    return durable.fields(obj)
+    """A new dict of the stored fields of an object, as the caller may see them (what `vars` and `__dict__` give)."""
+    return durable.visible_fields(obj)
 
 
 class Memo(durable.Durable):
@@ -61,13 +60,17 @@ class Memo(durable.Durable):
         if type(self)._perdure_guarded_ and is_restricted(self):
             return []
         names = {name for name in dir(type(self)) if not name.startswith("_perdure_")}
-        return sorted(names.union(field_dict(self)))
+        durable.load(self)
+        return sorted(names.union(durable.fields(self)))
 
     def __str__(self) -> str:
         kind = type(self)
         if kind.__repr__ is not object.__repr__:
             return repr(self)
         return f"<{kind.__module__}.{kind.__qualname__} instance uuid={_shown_uuid(self)}>"
+
+    def __getstate__(self) -> Any:
+        raise TypeError(f"{durable.describe(self)} cannot be pickled or copied; use load() for its plain content")
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{durable.describe(self)} cannot be pickled or copied; use load() for its plain content")

@@ -38,7 +38,7 @@ def convert_field(obj: Memo, name: str, value: Any) -> Any:
         elif durable.owner_of(value) is not durable.owner_of(obj):
             _note_elsewhere(obj, value)
     elif isinstance(value, Weak):
-        value = value.target
+        value = value._perdure_aim_()
         weak = _home(value) is _home(obj)
         if not weak:
             _note_elsewhere(obj, value)

@@ -39,7 +39,7 @@ def check_identity(obj: durable.Durable | Weak | Foreign) -> None:
     if isinstance(obj, Foreign):
         return
     if isinstance(obj, Weak):
-        obj = obj.target
+        obj = obj._perdure_aim_()
     if not isinstance(obj, StandIn) and not hasattr(type(obj), "_perdure_factory_"):
         raise ObjectError(f"Unable to generate UUID: {type(obj).__qualname__} objects have none")
     check_identified(obj)

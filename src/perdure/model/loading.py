@@ -15,7 +15,7 @@ from uuid import UUID
 
 from perdure.collections import ByteArray, Dict, List, Set, Tuple
 from perdure.kernel import durable, embedded, keys
-from perdure.model.base import Memo, field_dict
+from perdure.model.base import Memo
 from perdure.model.enums import EnumType, EnumValue
 from perdure.model.identity import uuid
 from perdure.model.values import Unresolved
@@ -106,7 +106,7 @@ class _Loading:
 
     def fields(self, obj: Memo, left_out: frozenset[str]) -> dict[str, Any]:
         """The fields of a memo object."""
-        return {name: self.load(value) for name, value in field_dict(obj).items() if name not in left_out}
+        return {name: self.load(value) for name, value in durable.visible_fields(obj, left_out).items()}
 
     def _accepted(self, method: Any) -> dict[str, Any]:
         parameters = inspect.signature(method).parameters

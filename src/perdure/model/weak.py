@@ -38,8 +38,7 @@ class Foreign(Forwarding):
 
     _perdure_address_: Address
 
-    @property
-    def target(self) -> durable.Durable:
+    def _perdure_aim_(self) -> durable.Durable:
         """The object, its prefix opened when it is not."""
         address = self._perdure_address_
         return scope.holding(address.database, address.prefix).get(address.oid)
@@ -90,7 +89,7 @@ def address_of(value: durable.Durable | Weak | Foreign) -> Address:
     if isinstance(value, Forwarding):
         if isinstance(value, Foreign):
             return value._perdure_address_
-        value = value.target
+        value = value._perdure_aim_()
     connection = scope.connection_of(value)
     oid = durable.oid_of(value) or connection.add(value)
     return Address(connection.database.uuid, oid, scope.name_of(connection))

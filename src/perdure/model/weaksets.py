@@ -20,7 +20,7 @@ _Key = tuple[int, int]
 
 @register_builtin(8)
 class WeakSet(durable.Durable):
-    """A set of memo objects that it does not hold: those that are deleted are no longer in it.
+    """A set of memo objects that it does not hold: those that are deleted, or may not be seen, are not in it.
 
     Members are told apart by identity and may live in several prefixes. A new member gets its identity when it is
     added. Asking about members of a prefix that is not there raises `RuntimeError`.
@@ -82,17 +82,17 @@ class WeakSet(durable.Durable):
     def __contains__(self, member: object) -> bool:
         durable.load(self)
         found = self._perdure_members_.get(_key(member))
-        return found is not None and not expired(found)
+        return found is not None and _is_there(found)
 
     def __iter__(self) -> Iterator[Any]:
         durable.load(self)
         for member in list(self._perdure_members_.values()):
-            if not expired(member):
+            if _is_there(member):
                 yield member.target if isinstance(member, Forwarding) else member
 
     def __len__(self) -> int:
         durable.load(self)
-        return sum(not expired(member) for member in list(self._perdure_members_.values()))
+        return sum(map(_is_there, list(self._perdure_members_.values())))
 
     def __repr__(self) -> str:
         lost = describe_lost(self)
@@ -124,6 +124,14 @@ def _key(member: object) -> Any:
     if isinstance(member, Memo) and not durable.oid_of(member):
         return None  # without an identity it is in no set
     return address_of(member)[:2]
+
+
+def _is_there(member: Any) -> bool:
+    """Whether a member exists, and can be seen."""
+    try:
+        return not expired(member)
+    except PermissionError:
+        return False
 
 
 def _weak(member: Any) -> Any:

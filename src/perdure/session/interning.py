@@ -38,7 +38,7 @@ def content_of(obj: durable.Durable) -> bytes:
 def _foreign(value: Any) -> codec.Extension:
     """The form of a value that the codec does not know."""
     if isinstance(value, durable.Durable | Forwarding):
-        target = value.target if isinstance(value, Forwarding) else value
+        target = value._perdure_aim_() if isinstance(value, Forwarding) else value
         raise ObjectError(
             f"an interned object cannot hold a reference to {durable.describe(target)}: only values and other "
             f"interned objects"

@@ -117,7 +117,7 @@ class Objects(PendingBytes):
     def unwrap_weak(self, obj: durable.Durable, names: tuple[str, ...], values: list[object]) -> None:
         """Replace `Weak` fields by their targets, and note on the object which they are."""
         weak = frozenset(name for name, value in zip(names, values, strict=True) if isinstance(value, Weak))
-        values[:] = [value.target if isinstance(value, Weak) else value for value in values]
+        values[:] = [value._perdure_aim_() if isinstance(value, Weak) else value for value in values]
         obj._perdure_weak_ = weak or None
         if weak:
             self.note_weak(obj)

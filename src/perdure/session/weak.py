@@ -21,7 +21,12 @@ class Forwarding:
 
     @property
     def target(self) -> durable.Durable:
-        """The object referred to."""
+        """The object referred to. Raises `PermissionError` when it is restricted and may not be seen."""
+        found: durable.Durable = durable.release(self._perdure_aim_())
+        return found
+
+    def _perdure_aim_(self) -> durable.Durable:
+        """The object referred to, whoever asks."""
         raise NotImplementedError
 
     def __getattr__(self, name: str) -> Any:
@@ -57,8 +62,7 @@ class Weak(Forwarding):
         _set(self, "_perdure_oid_", oid)
         _set(self, "_perdure_target_", target)
 
-    @property
-    def target(self) -> durable.Durable:
+    def _perdure_aim_(self) -> durable.Durable:
         """The object referred to; dead when it was dropped."""
         if self._perdure_target_ is not None:
             return self._perdure_target_
@@ -72,19 +76,19 @@ class Weak(Forwarding):
             owner = durable.owner_of(target) or connection
             self._perdure_place_(owner, owner.add(target), None)
         if self._perdure_connection_ is not connection:
-            return connection.refer(self.target)
+            return connection.refer(self._perdure_aim_())
         return codec.Reference(self._perdure_oid_, connection.catalog.class_id(self._perdure_cls_), True)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Weak):
-            return self.target is other.target
-        return self.target is other if isinstance(other, durable.Durable) else NotImplemented
+            return self._perdure_aim_() is other._perdure_aim_()
+        return self._perdure_aim_() is other if isinstance(other, durable.Durable) else NotImplemented
 
     def __hash__(self) -> int:
-        return object.__hash__(self.target)
+        return object.__hash__(self._perdure_aim_())
 
     def __repr__(self) -> str:
-        return f"<weak proxy of {durable.describe(self.target)}>"
+        return f"<weak proxy of {durable.describe(self._perdure_aim_())}>"
 
 
 def weak_fields(holder: durable.Durable | None) -> list[durable.Durable]:

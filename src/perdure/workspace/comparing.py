@@ -110,7 +110,8 @@ def describe(obj: Any, /) -> dict[str, Any]:
         raise TypeError(f"describe takes a memo object, not {type(obj).__name__}")
     connection = scope.connection_of(obj)
     identity = uuid(obj)
-    kinds = {name: type(value).__name__ for name, value in field_dict(obj).items()}
+    durable.load(obj)
+    kinds = {name: type(value).__name__ for name, value in durable.fields(obj).items()}
     with connection.lock:
         connection.flush()
         record = connection.read(spaces.RECORDS.id, keys.encode_uint(durable.oid_of(obj))) or b""

@@ -313,7 +313,7 @@ def get_snapshot_of(obj: Any, /) -> Snapshot | Head:
     Raises `TypeError` for what is neither.
     """
     if isinstance(obj, Forwarding):
-        obj = obj.target
+        obj = obj._perdure_aim_()
     if isinstance(obj, durable.Durable):
         owner = durable.owner_of(obj)
     elif isinstance(obj, Query):

@@ -85,7 +85,7 @@ def get_prefix_of(obj: Any, /) -> PrefixMetaData:
             raise TypeError(f"{obj.__qualname__} belongs to no prefix")
         return _describe_connection(space.named(name))
     if isinstance(obj, Forwarding):
-        obj = obj.target
+        obj = obj._perdure_aim_()
     if isinstance(obj, durable.Durable):
         return _describe_connection(scope.connection_of(obj))
     if isinstance(obj, Query):

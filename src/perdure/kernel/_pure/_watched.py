@@ -30,6 +30,7 @@ Watcher = Callable[[Any, str, str], object]
 Sifter = Callable[[Any], object]
 _watcher: Watcher | None = None
 _sifter: Sifter | None = None
+_view_type: type | None = None
 
 
 def set_watcher(check: Watcher | None) -> Watcher | None:
@@ -67,13 +68,32 @@ def is_sifting() -> bool:
     return _sifter is not None
 
 
-def released(value: Any) -> Any:
-    """A value that is given out: an object of a restricted class only if it may be seen."""
+def release(value: Any) -> Any:
+    """A value that is given out. Raises what the sifter raises when it must not be."""
     if _sifter is not None:
-        struct = getattr(value, "_perdure_struct_", None)
-        if struct is not None and struct.layout.restricted:
-            _sifter(value)
+        _sift(value, _sifter)
     return value
+
+
+released = release
+
+
+def _sift(value: Any, check: Sifter) -> None:
+    if isinstance(value, tuple | frozenset):
+        for item in value:
+            _sift(item, check)
+    elif _view_type is not None and type(value) is _view_type:
+        for key, item in value.items():
+            _sift(key, check)
+            _sift(item, check)
+    elif hasattr(type(value), "_perdure_struct_") and value._perdure_struct_.layout.restricted:
+        check(value)
+
+
+def set_view_type(kind: type) -> None:
+    """Look into values of type `kind`, a mapping, as into tuples."""
+    global _view_type
+    _view_type = kind
 
 
 def ask(obj: Durable, name: str, operation: str) -> object:

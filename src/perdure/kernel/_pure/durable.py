@@ -47,9 +47,11 @@ from perdure.kernel._pure._watched import (
     has_field,
     is_default,
     is_sifting,
+    release,
     released,
     restrict,
     set_sifter,
+    set_view_type,
     set_watcher,
     watch,
 )
@@ -58,10 +60,11 @@ __all__ = [
     "CLEAN", "CREATE", "DEAD", "DELETE", "DIRTY", "GHOST", "GRANTED", "NEW", "READ", "UPDATE", "Durable",
     "DurableType", "Layout", "Owner", "adopt", "attach", "begin_store", "construct", "describe", "detach",
     "field_values", "fields", "get_ambient", "guard_change", "has_references", "is_building", "is_frozen",
-    "is_transient", "is_volatile", "is_wide", "kill", "layout_for", "load", "loosen", "make_ghost", "mark_clean",
-    "mark_dirty", "mask_of", "oid_of", "owner_of", "parts_of", "remove_field", "restore_fields", "restrict", "revive",
-    "root_of", "set_ambient", "set_class", "set_field", "set_freezer", "set_guard", "set_owner", "set_sifter",
-    "set_state", "set_watcher", "size_of", "state_of", "stored", "visible_fields", "watch",
+    "is_sifting", "is_transient", "is_volatile", "is_wide", "kill", "layout_for", "load", "loosen", "make_ghost",
+    "mark_clean", "mark_dirty", "mask_of", "oid_of", "owner_of", "parts_of", "release", "remove_field",
+    "restore_fields", "restrict", "revive", "root_of", "set_ambient", "set_class", "set_field", "set_freezer",
+    "set_guard", "set_owner", "set_sifter", "set_state", "set_view_type", "set_watcher", "size_of", "state_of",
+    "stored", "visible_fields", "watch",
 ]  # fmt: skip
 
 _VOLATILE = 1

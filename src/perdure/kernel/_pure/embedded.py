@@ -89,6 +89,7 @@ class EmbeddedDict:
 
 
 Mapping.register(EmbeddedDict)
+durable.set_view_type(EmbeddedDict)
 
 
 def freeze(obj: Any) -> None:

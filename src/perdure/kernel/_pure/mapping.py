@@ -163,12 +163,12 @@ class HotDict(HotMapping):
 
     def __getitem__(self, key: Any) -> Any:
         found = self._perdure_look_(key)
-        return self._perdure_find_(key) if found is _ABSENT else found
+        return self._perdure_find_(key) if found is _ABSENT else durable.release(found)
 
     def get(self, key: Any, default: Any = None, /) -> Any:
         """The value of `key`, or `default`."""
         found = self._perdure_look_(key)
-        return self._perdure_get_(key, default) if found is _ABSENT else found
+        return self._perdure_get_(key, default) if found is _ABSENT else durable.release(found)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if type(value) not in _PLAIN and not (isinstance(value, Durable) and is_identified(value)):

@@ -32,7 +32,7 @@ def _locked(obj: Durable) -> AbstractContextManager[Any]:
 
 
 def _unwrap(value: Any) -> Any:
-    return cast(Any, value).target if type(value) is _weak_type else value
+    return cast(Any, value).target if type(value) is _weak_type else durable.release(value)
 
 
 def _is_plain(value: object) -> bool:
@@ -45,7 +45,7 @@ def convert_all(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[An
 
 
 def read_items(items: Any, start: int, stop: int) -> Any:
-    """A copy of a part of a leaf's items, weak ones as their targets."""
+    """A copy of a part of a leaf's items, weak ones as their targets, to be given out."""
     if type(items) is not list:
         return items[start:stop]
     return [_unwrap(value) for value in items[start:stop]]
@@ -55,7 +55,7 @@ def find_equal(items: list[Any], value: object, equal: Callable[[Any, Any], bool
     """The first place in `items` of what equals `value`, or -1; `equal(item, value)` judges all but plain pairs."""
     simple = type(value) in _PLAIN
     for index, raw in enumerate(items):
-        item = _unwrap(raw)
+        item = cast(Any, raw)._perdure_aim_() if type(raw) is _weak_type else raw
         if simple and type(item) in _PLAIN:
             if item is value or item == value:
                 return index

@@ -141,7 +141,7 @@ class Keyed(KeyedMethods):
         """Keys and values of a range in order."""
         order = self._perdure_ordered_keys_()
         if order is None:
-            yield from self._perdure_stored_range_(between, reverse)
+            yield from ((key, read_value(value)) for key, value in self._perdure_stored_range_(between, reverse))
             return
         begin, end = order.positions(between)
         chosen = order.keys[begin:end]
@@ -164,9 +164,9 @@ class Keyed(KeyedMethods):
         for entry in _entries.scan_entries(self, between, reverse=reverse):
             status = (self._perdure_pending_ or {}).get(entry.key)
             if status is None:
-                yield entry.key, read_value(entry.value)
+                yield entry.key, entry.value
             elif status != mapping.DELETED:
-                yield entry.key, read_value(self._perdure_raw_(entry.key))
+                yield entry.key, self._perdure_raw_(entry.key)
 
     def _perdure_range_len_(self, between: Between) -> int:
         if between == ALL:

@@ -98,9 +98,12 @@ class TreeMapping(Keyed, mapping.HotDict, Persistent):
 
     def pop(self, key: Any, default: Any = ABSENT, /) -> Any:
         """Remove a key and give its value; `default`, or `KeyError`, when it is not there."""
-        found = self._perdure_take_(hot_key(key))
-        if found is not ABSENT:
-            return found
+        with guard(self):
+            found = self._perdure_raw_(hot_key(key))
+            if found is not ABSENT:
+                found = read_value(found)
+                self._perdure_take_(hot_key(key))
+                return found
         if default is ABSENT:
             raise KeyError(key)
         return default
