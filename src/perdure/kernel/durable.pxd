@@ -55,6 +55,7 @@ cdef int guarded  # whether a guard is to be asked before a change
 
 cdef int sifting  # whether values are to be looked at before they are given out
 cdef int sift(object value) except -1
+cdef int look_into(object kind) except -1
 
 
 cdef inline object released(object value):

@@ -89,10 +89,11 @@ def is_sifting():
     return sifting != 0
 
 
-def set_view_type(kind):
+cdef int look_into(object kind) except -1:
     """Look into values of type `kind`, a mapping, as into tuples."""
     global view_type
     view_type = kind
+    return 0
 
 
 cdef object ask(Durable self, str name, str operation):

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from cpython.object cimport PyObject
 
-from perdure.kernel.durable cimport Durable, get_field, put_field
+from perdure.kernel.durable cimport Durable, get_field, look_into, put_field
 
-from perdure.kernel.durable import fields, set_freezer, set_view_type
+from perdure.kernel.durable import fields, set_freezer
 
 cdef extern from "Python.h":
     bint PyObject_GC_IsTracked(object)
@@ -130,7 +130,7 @@ cdef class EmbeddedDict:
 
 
 Mapping.register(EmbeddedDict)
-set_view_type(EmbeddedDict)
+look_into(EmbeddedDict)
 
 
 # -- from Python values to the fields of a complete object -------------------------------------------------------

@@ -30,7 +30,7 @@ Watcher = Callable[[Any, str, str], object]
 Sifter = Callable[[Any], object]
 _watcher: Watcher | None = None
 _sifter: Sifter | None = None
-_view_type: type | None = None
+_view_type: Any = None
 
 
 def set_watcher(check: Watcher | None) -> Watcher | None:
@@ -75,9 +75,6 @@ def release(value: Any) -> Any:
     return value
 
 
-released = release
-
-
 def _sift(value: Any, check: Sifter) -> None:
     if isinstance(value, tuple | frozenset):
         for item in value:
@@ -90,7 +87,7 @@ def _sift(value: Any, check: Sifter) -> None:
         check(value)
 
 
-def set_view_type(kind: type) -> None:
+def look_into(kind: type) -> None:
     """Look into values of type `kind`, a mapping, as into tuples."""
     global _view_type
     _view_type = kind

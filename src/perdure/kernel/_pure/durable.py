@@ -48,10 +48,8 @@ from perdure.kernel._pure._watched import (
     is_default,
     is_sifting,
     release,
-    released,
     restrict,
     set_sifter,
-    set_view_type,
     set_watcher,
     watch,
 )
@@ -63,12 +61,11 @@ __all__ = [
     "is_sifting", "is_transient", "is_volatile", "is_wide", "kill", "layout_for", "load", "loosen", "make_ghost",
     "mark_clean", "mark_dirty", "mask_of", "oid_of", "owner_of", "parts_of", "release", "remove_field",
     "restore_fields", "restrict", "revive", "root_of", "set_ambient", "set_class", "set_field", "set_freezer",
-    "set_guard", "set_owner", "set_sifter", "set_state", "set_view_type", "set_watcher", "size_of", "state_of",
-    "stored", "visible_fields", "watch",
+    "set_guard", "set_owner", "set_sifter", "set_state", "set_watcher", "size_of", "state_of", "stored",
+    "visible_fields", "watch",
 ]  # fmt: skip
 
-_VOLATILE = 1
-_PLAIN = frozenset({int, str, float, type(None), bool, bytes})
+_VOLATILE, _PLAIN = 1, frozenset({int, str, float, type(None), bool, bytes})
 
 _get, _set, _delete = object.__getattribute__, object.__setattr__, object.__delattr__
 
@@ -183,7 +180,7 @@ def _read_watched(obj: Durable, name: str) -> Any:
         if answer is not GRANTED:
             return answer
         load(obj)  # what was asked may have run any code
-    return released(_get(obj, name))
+    return release(_get(obj, name))
 
 
 def _ask_assignment(obj: Durable, index: int, name: str) -> bool:
@@ -221,7 +218,7 @@ def visible_fields(obj: Durable, left_out: Iterable[str] = ()) -> dict[str, Any]
     watched = obj._perdure_struct_.layout.watched
     for name in list(found) if watched or is_sifting() else ():
         answer = ask(obj, name, READ) if watched else GRANTED
-        found[name] = released(found[name]) if answer is GRANTED else answer
+        found[name] = release(found[name]) if answer is GRANTED else answer
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from . import durable
+from ._watched import look_into
 
 __all__ = ["EmbeddedDict", "EmbeddedSet", "EmbeddedTuple", "freeze"]
 
@@ -89,7 +90,7 @@ class EmbeddedDict:
 
 
 Mapping.register(EmbeddedDict)
-durable.set_view_type(EmbeddedDict)
+look_into(EmbeddedDict)
 
 
 def freeze(obj: Any) -> None:
