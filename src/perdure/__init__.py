@@ -79,6 +79,7 @@ from perdure.model import (
 from perdure.model import (
     hash_of as hash,
 )
+from perdure.model.access import check_interned as _check_interned  # noqa: F401
 from perdure.query import (
     CompositeTag,
     Explanation,

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the kernel: `python tests/fuzz/decoders.py TARGET CORPUS [OPTION...]`.
 
-TARGET is keys, values or records; the options are libFuzzer's. Coverage is measured in the pure twins, whose
+TARGET is keys, values, records or graphs; the options are libFuzzer's. Coverage is measured in the pure twins, whose
 decisions are those of the compiled modules; every input goes through both, and their answers must agree. A
 finding ends the run and leaves its input in a file.
 """
@@ -17,12 +17,17 @@ import atheris
 # First of all, since what is already imported cannot be instrumented.
 with atheris.instrument_imports(include=["perdure.kernel"]):
     from perdure.kernel._pure import codec as pure_codec
+    from perdure.kernel._pure import durable as pure_durable
     from perdure.kernel._pure import keys as pure_keys
+    from perdure.kernel._pure import records as pure_records
 
 import seeds
 
+import graphs
 import perdure.kernel.codec as compiled_codec
+import perdure.kernel.durable as compiled_durable
 import perdure.kernel.keys as compiled_keys
+import perdure.kernel.records as compiled_records
 from perdure.errors import CorruptRecordError
 
 DAMAGED = object()
@@ -127,7 +132,19 @@ def fuzz_records(data):
         raise AssertionError(f"the twins list different references of {data.hex()}")
 
 
-TARGETS = {"keys": fuzz_keys, "values": fuzz_values, "records": fuzz_records}
+GRAPHS = (
+    graphs.Graphs(compiled_durable, compiled_records, compiled_codec),
+    graphs.Graphs(pure_durable, pure_records, pure_codec),
+)
+
+
+def fuzz_graphs(data):
+    found, expected = [answer(one.read, data) for one in GRAPHS]
+    if found is not expected and found != expected:
+        raise AssertionError(f"{data.hex()} is {found!r} and {expected!r}")
+
+
+TARGETS = {"keys": fuzz_keys, "values": fuzz_values, "records": fuzz_records, "graphs": fuzz_graphs}
 
 
 def main():

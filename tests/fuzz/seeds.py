@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import graphs
 from perdure.kernel import codec, keys
 
 EAST = timezone(timedelta(hours=5, microseconds=1))
@@ -33,6 +34,8 @@ def make(target):
         numbers = [value for value in SCALARS if type(value) in (bool, int, float, Decimal)]
         several = [("a", 5, keys.ObjectId(2**60)), *zip(numbers, numbers[1:], numbers[2:], strict=False)]
         return [keys.encode_one(value) for value in values] + [keys.encode(group) for group in several]
+    if target == "graphs":
+        return graphs.seeds()
     if target == "values":
         return [codec.encode_value(value) for value in SCALARS + NESTED]
     records = [[value] for value in SCALARS[::4] + NESTED] + [[], REFERENCES, [{"a": REFERENCES}, 1, "b"]]

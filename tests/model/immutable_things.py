@@ -20,6 +20,14 @@ class Leaf:
         self.number = number
         self.more = more
 
+    @property
+    def doubled(self) -> Any:
+        return self.number * 2
+
+    @doubled.setter
+    def doubled(self, value: Any) -> None:
+        self.number = value // 2
+
 
 @db0.memo(immutable=True)
 class Branch:

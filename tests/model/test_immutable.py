@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import pickle
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,36 @@ MUTATIONS = {
     "dict init": lambda obj: obj.more.__init__({}),
     "dict update": lambda obj: obj.more.update(items=1),
     "set.add": lambda obj: obj.more["set"].add(1),
+    "assign several": lambda obj: db0.assign(obj, number=2, more=None),
+    "atomic_assign": lambda obj: db0.atomic_assign(obj, number=2),
+    "init again": lambda obj: obj.__init__(2),
+    "property setter": lambda obj: setattr(obj, "doubled", 4),
+    "number += 1": lambda obj: in_place(obj, "number", operator.iadd, 1),
+    "dict |=": lambda obj: in_place(obj, "more", operator.ior, {"items": 1}),
+    "delete __dict__": lambda obj: delattr(obj, "__dict__"),
+    "list +=": lambda obj: obj.more.__setitem__("items", obj.more["items"] + (1,)),
+    "list.append of list": lambda obj: list.append(obj.more["items"], 1),
+    "list.sort": lambda obj: obj.more["items"].sort(),
+    "list item deletion": lambda obj: operator.delitem(obj.more["items"], 0),
+    "list attribute": lambda obj: setattr(obj.more["items"], "name", 1),
+    "dict pop": lambda obj: obj.more.pop("items"),
+    "dict clear": lambda obj: obj.more.clear(),
+    "dict setdefault": lambda obj: obj.more.setdefault("new", 1),
+    "dict.update of dict": lambda obj: dict.update(obj.more, items=1),
+    "dict content": lambda obj: setattr(obj.more, "content", {}),
+    "dict inner content": lambda obj: setattr(obj.more, "_content", {}),
+    "set discard": lambda obj: obj.more["set"].discard(3),
+    "rename_field": lambda obj: db0.rename_field(Leaf, "number", "count"),
+    "weak proxy": lambda obj: setattr(db0.weak_proxy(obj), "number", 2),
 }
 
 
-@pytest.mark.parametrize("where", ["transient", "stored", "embedded", "loaded"])
+def in_place(obj: Any, name: str, operation: Any, operand: Any) -> None:
+    """What Python makes of `obj.name += operand`."""
+    setattr(obj, name, operation(getattr(obj, name), operand))
+
+
+@pytest.mark.parametrize("where", ["transient", "stored", "embedded", "loaded", "snapshot"])
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_no_mutation_succeeds_or_changes_anything(root: Path, name: str, where: str) -> None:
     if name.startswith("object.") and not kernel.COMPILED:
@@ -51,6 +78,9 @@ def test_no_mutation_succeeds_or_changes_anything(root: Path, name: str, where: 
         if where == "loaded":
             reopen(root)
             obj = db0.fetch(identity)
+        elif where == "snapshot":
+            snapshot = db0.snapshot()  # it lives as long as this variable
+            obj = snapshot.fetch(identity)
     before = db0.load(obj)
     with pytest.raises((AttributeError, TypeError, RuntimeError)):
         MUTATIONS[name](obj)
@@ -60,6 +90,21 @@ def test_no_mutation_succeeds_or_changes_anything(root: Path, name: str, where: 
         assert db0.commit() is None
         reopen(root)
         assert db0.load(db0.fetch(identity)) == before
+
+
+@pytest.mark.parametrize("change", [lambda found: found.update(number=2), dict.clear])
+def test_the_dict_that_vars_gives_is_a_copy(root: Path, change: Any) -> None:
+    obj = Leaf(1)
+    keep(obj)
+    change(vars(obj))
+    assert db0.load(obj) == {"number": 1, "more": None} == vars(obj)
+
+
+def test_deleting_an_object_that_nothing_holds_is_allowed(root: Path) -> None:
+    obj = db0.materialized(Leaf(1))
+    db0.delete(obj)
+    with pytest.raises(db0.ReferenceError):
+        print(obj.number)
 
 
 def test_fields_can_be_assigned_read_and_changed_inside_of_init_only(root: Path) -> None:

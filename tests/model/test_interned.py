@@ -12,7 +12,7 @@ import pytest
 import perdure as db0
 from perdure.errors import ConflictError
 from perdure.model import scope
-from perdure.model.access import check_interned
+from perdure.session import identity_of
 
 from .conftest import reopen
 from .immutable_things import Branch, Holder, Label, Leaf, Other, keep, problems
@@ -20,7 +20,7 @@ from .immutable_things import Branch, Holder, Label, Leaf, Other, keep, problems
 
 def size(cls: type = Label) -> int:
     """How many objects of a class are interned."""
-    return scope.current().interning.count(cls)
+    return scope.current().interning.count(identity_of(cls))
 
 
 STEPS: dict[str, Any] = {
@@ -137,7 +137,7 @@ def test_interning_holds_nothing_and_a_later_equal_value_is_new(root: Path) -> N
     assert second != first
     keep(kept)
     db0.commit()
-    assert check_interned(second, Label) and not check_interned(first, Label) and not check_interned(second, Other)
+    assert db0._check_interned(second, Label) and not db0._check_interned(first, Label)
     db0.tags(kept).remove("kept")
     db0.commit()
     assert db0.uuid(Label("short")) == second  # a variable holds it
@@ -222,7 +222,7 @@ def test_two_writers_of_one_value_end_with_one_object(root: Path, tmp_path: Path
         set_root(other, "other", _in(other, "same"))
         other.commit()
         one.refresh()
-        assert one.interning.count(Label) == 1 and list(database.verify()) == []
+        assert one.interning.count(identity_of(Label)) == 1 and list(database.verify()) == []
     finally:
         database.close()
 
@@ -245,3 +245,46 @@ def test_many_values(root: Path) -> None:
     reopen(root)
     identities = {db0.uuid(Label(f"value {number % 1500}", number % 3)) for number in range(3000)}
     assert len(identities) == 1500 and size() == 1500
+
+
+def test_the_statistics_of_a_class_count_what_is_interned(root: Path) -> None:
+    keep(Branch([Label("a"), Label("b")]), Label("c"))
+    kept = db0.materialized(Label("pending"))
+    stats = db0.get_type_stats(Label)
+    assert stats["intern"] is stats["immutable"] is True and stats["instances"] == 4
+    assert stats["content_index"] == {"size": 4}
+    del kept
+    gc.collect()
+    db0.commit()
+    assert db0.get_type_stats(Label)["content_index"] == {"size": 3}
+    others = db0.get_type_stats(Branch)
+    assert others["immutable"] is True and others["intern"] is False and "content_index" not in others
+
+
+def test_check_interned_tells_the_one_of_a_content(root: Path) -> None:
+    keep(label := Label("a"), branch := Branch([Label("b")]))
+    for one in (label, branch.children[0]):
+        assert db0._check_interned(db0.uuid(one), Label)
+        assert not db0._check_interned(db0.uuid(one), Other)
+    assert not db0._check_interned(db0.uuid(branch), Branch)
+    gone = db0.uuid(label)
+    db0.tags(label).remove("kept")
+    del label, one
+    gc.collect()
+    db0.commit()
+    assert not db0._check_interned(gone, Label)
+
+
+def test_81_combinations_of_three_values_are_81_objects(root: Path) -> None:
+    values = (None, False, True)
+    contents = [(a, b, c, d) for a in values for b in values for c in values for d in values]
+    keep(*[Label(a, {"b": b, "more": [c, {"d": d}]}) for a, b, c, d in contents])
+    db0.commit()
+
+    def identities() -> list[str]:
+        return [db0.uuid(Label(a, {"more": [c, {"d": d}], "b": b})) for a, b, c, d in contents]
+
+    before = identities()
+    assert len(set(before)) == 81 == size()
+    reopen(root)
+    assert identities() == before and problems() == []

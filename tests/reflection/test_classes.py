@@ -50,7 +50,8 @@ def test_the_prefix_is_given_by_name_by_metadata_or_not_at_all() -> None:
 def test_flags_tell_the_options_of_memo() -> None:
     keep(Shown("a"), Quiet())
     Settings()
-    flags = {"singleton": False, "no_default_tags": False, "access_control": False}
+    names = ("singleton", "no_default_tags", "access_control", "immutable", "intern", "protect_fields")
+    flags = dict.fromkeys(names, False)
     assert described(Shown).type_flags == flags and not described(Shown).is_singleton
     assert described(Quiet).type_flags == {**flags, "no_default_tags": True, "access_control": True}
     assert described(Settings).is_singleton

@@ -21,6 +21,8 @@ from perdure.declared.values import MISSING, check_tag_value, field_of, tag_key
 from perdure.kernel import durable
 from perdure.model import Memo, scope
 from perdure.model.creation import Factory, chooses_prefix
+from perdure.model.fields import canonical
+from perdure.model.immutable import is_interned
 from perdure.model.memo import watch_classes
 from perdure.session import Connection, identity_of
 
@@ -146,6 +148,8 @@ class _Managing:
         with home.lock:
             try:
                 names = attached(home, type(made)).by_name
+                if is_interned(made) and canonical(made, home) is not made:
+                    return  # the stored one with this content is mirrored already
                 for name, value in durable.fields(made).items():
                     if name in names:
                         _changed(home, made, name, (MISSING, value))

@@ -7,7 +7,7 @@ from typing import Any, cast
 from perdure.declared.declarations import rename_declared, stored_classes
 from perdure.declared.migrating import attach, instances, root_name
 from perdure.declared.stored import Kept, kept_for, put_kept
-from perdure.errors import ObjectError
+from perdure.errors import ImmutableError, ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.memo import is_memo_class
@@ -23,7 +23,8 @@ def rename_field(class_obj: type, from_name: str, to_name: str, raise_if_missing
     Renaming again what was renamed does nothing. Objects made later have the fields that they are given.
 
     Raises `TypeError` for what is no memo class, `RuntimeError` when no instance ever had the field (unless
-    `raise_if_missing` is False), or when one has a field of the new name, too; then nothing is changed.
+    `raise_if_missing` is False), or when one has a field of the new name, too, or the class is immutable; then
+    nothing is changed.
 
     >>> perdure.rename_field(Task, "titel", "title")  # doctest: +SKIP
     """
@@ -34,6 +35,9 @@ def rename_field(class_obj: type, from_name: str, to_name: str, raise_if_missing
             raise TypeError(f"a field is named by a str, not {type(name).__name__}")
         if durable.is_volatile(name):
             raise ObjectError(f"{name} is never stored, so it cannot be renamed or a new name")
+    if class_obj._perdure_immutable_:  # type: ignore[attr-defined]
+        name = class_obj.__qualname__
+        raise ImmutableError(f"a field of the immutable {name} cannot be renamed, since its objects never change")
     connection = scope.named(cast(Any, class_obj)._perdure_prefix_, write=True)
     with connection.lock:
         attach(class_obj, connection)

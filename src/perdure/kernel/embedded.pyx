@@ -232,6 +232,8 @@ cdef object load_view(object value):
         return make_tuple([item if is_plain(item) else load_view(item) for item in <tuple>value])
     if kind is dict:
         for key, item in (<dict>value).items():
+            if not is_plain(key):
+                return make_dict({load_view(key): load_view(item) for key, item in (<dict>value).items()})
             if not is_plain(item):
                 (<dict>value)[key] = load_view(item)
         return make_dict(<dict>value)

@@ -178,6 +178,7 @@ cdef int restore_from(
             position, size = 0, size + len(data)
     cdef list values = decode_values(data, position, objects, extend if reader is None else reader)
     if reader is not None:
+        reader.check_links()
         obj.parts = reader.count
         values = [load_view(value) for value in values]
     if shape_id < _FIRST_FREE_ID:

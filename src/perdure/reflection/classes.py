@@ -33,7 +33,7 @@ __all__ = [
 
 _CLASS_BIT = 1 << 55
 """Set in the id part of a class's uuid, so that it is no object's."""
-_FLAGS = ("singleton", "no_default_tags", "access_control")
+_FLAGS = ("singleton", "no_default_tags", "access_control", "immutable", "intern", "protect_fields")
 
 
 class ClassObject:
@@ -325,9 +325,11 @@ def get_type_info(cls: Any, /) -> dict[str, Any]:
 def get_type_stats(cls: Any, /, prefix: str | None = None) -> dict[str, Any]:
     """`get_type_info` with the number of instances and the fields, of a prefix or that of the class.
 
-    Errors as for `get_attributes`.
+    Of an interned class also `content_index`, whose `size` is the number of contents that can be found. Errors as for
+    `get_attributes`.
     """
     connection, entry = _of_type(cls, prefix)
+    interned = {"content_index": {"size": connection.interning.count(entry.identity)}}
     return {
         **ClassObject(connection, entry).type_info(),
         "type_id": None if entry.identity == f"{entry.module}:{entry.qualname}" else entry.identity,
@@ -335,4 +337,5 @@ def get_type_stats(cls: Any, /, prefix: str | None = None) -> dict[str, Any]:
         "class_ref": entry.class_id,
         "fields": [name for name, _ in _attributes(connection, entry.identity)],
         "instances": len(_instance_ids(connection, entry.identity)),
+        **(interned if entry.flags.get("intern") else {}),
     }

@@ -50,9 +50,9 @@ def _foreign(value: Any) -> codec.Extension:
 
 
 @lru_cache(maxsize=1024)
-def class_prefix(cls: type) -> bytes:
+def class_prefix(identity: str) -> bytes:
     """How the keys of the interned objects of a class begin."""
-    return hashlib.blake2b(identity_of(cls).encode(), digest_size=_CLASS_BYTES).digest()
+    return hashlib.blake2b(identity.encode(), digest_size=_CLASS_BYTES).digest()
 
 
 class Interning:
@@ -114,7 +114,7 @@ class Interning:
         self._known[content] = oid
 
     def _key(self, cls: type, content: bytes) -> bytes:
-        return class_prefix(cls) + hashlib.blake2b(content, digest_size=_CONTENT_BYTES).digest()
+        return class_prefix(identity_of(cls)) + hashlib.blake2b(content, digest_size=_CONTENT_BYTES).digest()
 
     def dropping(self, oids: list[int]) -> None:
         """Remove the entries of interned objects that are about to be dropped; they can still be read."""
@@ -139,7 +139,9 @@ class Interning:
         """Other commits, or a rollback, may have changed what is interned."""
         self._known.clear()
 
-    def count(self, cls: type) -> int:
-        """How many objects of a class are interned."""
-        prefix = class_prefix(cls)
-        return sum(1 for _ in self._connection.scan(_INTERNED, prefix, prefix + b"\xff" * (_CONTENT_BYTES + 1)))
+    def count(self, identity: str) -> int:
+        """How many objects of the class of an identity are interned, those that wait for a commit included."""
+        connection, prefix = self._connection, class_prefix(identity)
+        with connection.lock:
+            connection.flush()
+            return sum(1 for _ in connection.scan(_INTERNED, prefix, prefix + b"\xff" * (_CONTENT_BYTES + 1)))

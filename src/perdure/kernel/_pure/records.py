@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from perdure.errors import CorruptRecordError
 
@@ -90,6 +90,7 @@ def restore(
             data, offset = owner.unpack(data[offset:]), 0
     values = codec.decode_values(data, offset, owner.resolve(references), reader or extend)
     if reader is not None:
+        reader.check_links()
         obj._perdure_struct_.parts = reader.count
         values = [load_view(value) for value in values]
     if shape_id < _FIRST_FREE_ID:
@@ -120,30 +121,77 @@ class _PartReader:
         self.shapes = shapes
         self.extend = extend
         self.weak = weak
-        self.count = 0
+        self.count = self.linked = 0
 
     def __call__(self, code: int, payload: Any) -> object:
         if code == PART:
-            return self._make_part(payload)
+            return self._make_part(self._checked(payload, 1))
         if code == PART_SET:
-            return EmbeddedSet(map(load_view, payload))
+            return self._make_set(self._checked(payload, 0))
         if code == PART_DICT:
-            return load_view(dict(zip(map(load_view, payload[::2]), payload[1::2], strict=True)))
-        if code == PART_LINK:
-            return self.owner.ghost(self.root + payload[0], self.owner.class_of_shape(payload[1]))
-        return self.extend(code, payload)
+            return self._make_dict(self._checked(payload, 0))
+        return self._link(payload) if code == PART_LINK else self.extend(code, payload)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise CorruptRecordError(f"damaged record of object #{self.root}: {what}")
+
+    def _checked(self, payload: object, least: int) -> tuple[Any, ...]:
+        if type(payload) is not tuple or len(payload) < least:
+            self._refuse(f"{payload!r} in place of a part or container")
+        return payload
+
+    def _make_set(self, payload: tuple[Any, ...]) -> object:
+        try:
+            found = EmbeddedSet(map(load_view, payload))
+        except TypeError as error:
+            self._refuse(f"a set member cannot be hashed: {error}")
+        if len(found) != len(payload):
+            self._refuse("a set member comes twice")
+        return found
+
+    def _make_dict(self, payload: tuple[Any, ...]) -> object:
+        if len(payload) % 2:
+            self._refuse("a dictionary key without a value")
+        try:
+            found = dict(zip(map(load_view, payload[::2]), payload[1::2], strict=True))
+        except TypeError as error:
+            self._refuse(f"a dictionary key cannot be hashed: {error}")
+        if 2 * len(found) != len(payload):
+            self._refuse("a dictionary key comes twice")
+        return load_view(found)
+
+    def _link(self, payload: object) -> durable.Durable:
+        if type(payload) is not list or [type(one) for one in payload] != [int, int]:
+            self._refuse(f"{payload!r} in place of a link")
+        number, shape_id = payload
+        if not 0 <= number < 1 << 31:
+            self._refuse(f"a link to part {number}")
+        self.linked = max(self.linked, number)
+        return self._object_of(number, self._shape_of(shape_id))
+
+    def check_links(self) -> None:
+        """Refuse links to parts that were not there."""
+        if self.linked > self.count:
+            self._refuse(f"a link to part {self.linked} of {self.count}")
+
+    def _shape_of(self, shape_id: object) -> Shape:
+        if type(shape_id) is not int or shape_id < 0:
+            self._refuse(f"a part of shape {shape_id!r}")
+        return cast(Shape, self.shapes.get(shape_id) or self.owner.shape_of_id(shape_id))
+
+    def _object_of(self, number: int, shape: Shape) -> durable.Durable:
+        """The root or a part of it, which must be of a write-once class."""
+        found: durable.Durable = self.owner.ghost(self.root + number, self.owner.class_of_shape(shape.shape_id))
+        if not found._perdure_struct_.layout.frozen:
+            self._refuse(f"part {number} is of {type(found).__qualname__}, which is not immutable")
+        return found
 
     def _make_part(self, payload: tuple[Any, ...]) -> durable.Durable:
-        if not payload:
-            raise CorruptRecordError("a damaged record: a part without a shape")
-        shape = self.shapes.get(payload[0]) or self.owner.shape_of_id(payload[0])
+        shape = self._shape_of(payload[0])
         if len(payload) != len(shape.names) + 1:
-            raise CorruptRecordError(
-                f"damaged record of object #{self.root}: {len(payload) - 1} values for the {len(shape.names)} "
-                f"fields of a part"
-            )
+            self._refuse(f"{len(payload) - 1} values for the {len(shape.names)} fields of a part")
         self.count += 1
-        part: durable.Durable = self.owner.ghost(self.root + self.count, self.owner.class_of_shape(payload[0]))
+        part = self._object_of(self.count, shape)
         values = [load_view(value) for value in payload[1:]]
         if self.weak:
             self.owner.unwrap_weak(part, shape.names, values)
