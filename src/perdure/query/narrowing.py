@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
+from weakref import WeakKeyDictionary
 
 from pyroaring import BitMap
 
@@ -19,7 +20,9 @@ from perdure.query.expression import (
     Elsewhere,
     Filtered,
     Node,
+    Not,
     OfType,
+    Or,
     Sliced,
     Sorted,
     Split,
@@ -29,7 +32,7 @@ from perdure.query.expression import (
     rebuilt,
 )
 from perdure.security import FILTERS, predicate_for
-from perdure.session import Connection, any_restricted, has_restricted
+from perdure.session import Catalog, Connection, any_restricted, count_restricted, has_restricted, is_restricted
 
 __all__ = ["allowed_plan", "is_guarded", "narrow", "visible_plan"]
 
@@ -104,6 +107,8 @@ class _Narrowing:
 
     def _part(self, node: Node) -> Node:
         """A node that is part of a set."""
+        if _is_flat(node):
+            return node
         if isinstance(node, Sliced | Sorted | Filtered | Split):
             return self.query(node)
         if isinstance(node, Elsewhere):
@@ -122,10 +127,34 @@ class _Narrowing:
 
     def _is_restricted(self, node: OfType) -> bool:
         """Whether a type has restricted objects, of its own or of a class below it."""
-        if has_restricted(node.cls):
-            return True
-        restricted = self._connection.catalog.restricted_ids()
-        return bool(restricted) and not restricted.isdisjoint(self._connection.catalog.family(node.cls))
+        return is_restricted(node.cls) or _has_restricted(node.cls, self._connection.catalog)
+
+
+_BARRIERS = (Sliced, Sorted, Filtered, Split, Within, Elsewhere)
+
+
+def _is_flat(node: Node) -> bool:
+    """Whether no part of a node is a query of its own."""
+    if isinstance(node, And | Or):
+        return all(map(_is_flat, node.members))
+    return _is_flat(node.node) if isinstance(node, Not) else not isinstance(node, _BARRIERS)
+
+
+_known: WeakKeyDictionary[Catalog, tuple[frozenset[int], int, dict[type, bool]]] = WeakKeyDictionary()
+"""What was found out about classes, as long as neither the catalog nor the process meets another restricted class."""
+
+
+def _has_restricted(cls: type, catalog: Catalog) -> bool:
+    """Whether a class, or one below it, is restricted, in the process or in a database."""
+    restricted, met = catalog.restricted_ids(), count_restricted()
+    known = _known.get(catalog)
+    if known is None or known[0] is not restricted or known[1] != met:
+        known = _known[catalog] = (restricted, met, {})
+    found = known[2].get(cls)
+    if found is None:
+        found = has_restricted(cls) or (bool(restricted) and not restricted.isdisjoint(catalog.family(cls)))
+        known[2][cls] = found
+    return found
 
 
 def _names(types: tuple[OfType, ...]) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from perdure.query.evaluation import Evaluation, Leaf, Plan, planner
-from perdure.query.expression import Elsewhere, Node, Sliced, is_ordered
+from perdure.query.expression import Allowed, And, Elsewhere, Node, Sliced, is_local, is_ordered
 from perdure.session import by_chunk
 
 __all__ = ["Row", "count", "distinct_ids", "ids", "rows"]
@@ -46,6 +46,20 @@ def rows(node: Node, evaluation: Evaluation, skip: int = 0) -> Iterator[Row]:
 def count(node: Node, evaluation: Evaluation) -> int:
     """How many ids `node` gives."""
     return evaluation.plan(node).count()
+
+
+@count.register
+def _common_count(node: And, evaluation: Evaluation) -> int:
+    """What a predicate narrows is counted once, until the connection sees a change."""
+    if not isinstance(node.members[-1], Allowed):
+        return evaluation.plan(node).count()
+    kept: int | None = evaluation.kept.get((count, node))
+    if kept is None:
+        plan = evaluation.plan(node)
+        kept = plan.count()
+        if not plan.lazy and is_local(node):
+            evaluation.keep((count, node), kept)
+    return kept
 
 
 @ids.register

@@ -13,7 +13,15 @@ from perdure.session.interning import content_of
 from perdure.session.leading import mark_head, postings_under, tag_of_posting
 from perdure.session.lifetime import observe_drops
 from perdure.session.overlay import by_chunk
-from perdure.session.restricted import RESTRICTED, any_restricted, has_restricted, is_restricted, restrict, set_check
+from perdure.session.restricted import (
+    RESTRICTED,
+    any_restricted,
+    count_restricted,
+    has_restricted,
+    is_restricted,
+    restrict,
+    set_check,
+)
 from perdure.session.roots import delete_root, get_root, root_names, set_root
 from perdure.session.tagging import class_tag, passive_mark
 from perdure.session.weak import Forwarding, Weak
@@ -40,6 +48,7 @@ __all__ = [
     "class_tag",
     "content_of",
     "count_instances",
+    "count_restricted",
     "delete_root",
     "find_extension",
     "get_root",

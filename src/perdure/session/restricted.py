@@ -10,12 +10,21 @@ from weakref import WeakSet
 
 from perdure.kernel import durable
 
-__all__ = ["RESTRICTED", "any_restricted", "has_restricted", "is_restricted", "restrict", "set_check"]
+__all__ = [
+    "RESTRICTED",
+    "any_restricted",
+    "count_restricted",
+    "has_restricted",
+    "is_restricted",
+    "restrict",
+    "set_check",
+]
 
 RESTRICTED = "access_control"
 """The flag of `memo` that makes a class restricted; a database keeps it once it has it."""
 
 _flagged: WeakSet[type] = WeakSet()
+_met = 0
 _check: Callable[[durable.Durable], None] | None = None
 
 
@@ -29,12 +38,14 @@ def set_check(check: Callable[[durable.Durable], None]) -> None:
 
 def restrict(cls: type) -> None:
     """Make a class restricted, and all that derive from it."""
+    global _met
     if cls in _flagged:
         return
     cls._perdure_restricted_ = True  # type: ignore[attr-defined]
     for one in _family(cls):
         durable.restrict(one)
     _flagged.add(cls)
+    _met += 1
     durable.set_sifter(_check)
 
 
@@ -57,4 +68,9 @@ def has_restricted(cls: type) -> bool:
 
 def any_restricted() -> bool:
     """Whether this process knows any restricted class."""
-    return bool(_flagged)
+    return _met > 0
+
+
+def count_restricted() -> int:
+    """How many classes were made restricted so far, which changes whenever another one is."""
+    return _met
