@@ -116,8 +116,7 @@ class KeyedMethods(mapping.HotMapping):
             self._perdure_weight_ = 0
             self._perdure_swap_({}, False)
         durable.stored(self, durable.size_of(self) + size, durable.has_references(self))
-        if owner.cached_bytes > owner.budget:
-            owner.sweep(owner.budget * 3 // 4)
+        owner.make_room()
 
     def _perdure_has_(self, key: object) -> bool:
         return self._perdure_raw_(hot_key(key)) is not ABSENT

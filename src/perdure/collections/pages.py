@@ -24,7 +24,7 @@ INLINE = 128
 """Elements that a list or tuple keeps in its own record."""
 BYTES_INLINE = 1800
 
-_LEAF, _BRANCH, _BYTES = range(3)
+_LEAF, _BRANCH, _BYTES = sequence.LEAF_RECORD, 1, 2
 
 Node = sequence.Node
 Root = sequence.HotSequence

@@ -27,6 +27,7 @@ cdef class Owner:
     cdef public object gate
     cdef public unsigned long gate_thread
     cdef public Py_ssize_t cached_bytes
+    cdef public Py_ssize_t unfreed
     cdef public Py_ssize_t budget
     cpdef int make_room(self) except -1
     cpdef object ghost(self, unsigned long long oid, object cls)

@@ -53,6 +53,7 @@ class Owner:
     gate: Callable[[], object] | None
     gate_thread: int
     cached_bytes: int
+    unfreed: int
     budget: int
     def load(self, obj: Durable) -> None: ...
     def refuse_write(self, obj: Durable) -> NoReturn: ...

@@ -500,9 +500,15 @@ cdef class Owner:
         raise NotImplementedError
 
     cpdef int make_room(self) except -1:
-        """Sweep the cache when it is over its budget."""
-        if self.cached_bytes > self.budget:
+        """Sweep the cache when it is over its budget.
+
+        What a sweep cannot free, changed objects above all, is not looked at again until a quarter has been added.
+        """
+        if self.cached_bytes > self.budget and self.cached_bytes > self.unfreed + self.budget // 4:
             self.sweep(self.budget * 3 // 4)
+            if self.cached_bytes > self.budget:  # all were used since the last sweep, which spares them once
+                self.sweep(self.budget * 3 // 4)
+            self.unfreed = self.cached_bytes
         return 0
 
     cpdef object ghost(self, unsigned long long oid, object cls):

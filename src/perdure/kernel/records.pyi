@@ -7,6 +7,7 @@ from perdure.kernel.durable import Durable, Owner
 from perdure.kernel.seeking import Seeker
 
 OBJECT_BYTES: int
+GHOST_BYTES: int
 
 class Shape:
     cls: type | None
@@ -18,6 +19,9 @@ class Shape:
     @property
     def names(self) -> tuple[str, ...]: ...
 
+WHOLE: object
+
+def peek(owner: Owner, data: bytes, place: int, kind: int) -> object: ...
 def shape_id_of(data: bytes) -> int: ...
 def fetch(
     owner: Owner, oid: int, data: bytes, shapes: dict[int, Shape], extend: Callable[[int, object], object]

@@ -6,7 +6,7 @@ new objects becomes records. Anything out of the ordinary is left to methods of 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItemWithError
+from cpython.dict cimport PyDict_GetItemWithError, PyDict_Size
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
@@ -28,9 +28,16 @@ cdef enum:
     _CLEAN = 1
     _DIRTY = 3
     _FIRST_FREE_ID = 64
+    _REFERENCE = 0xC5        # the tag of a reference, see `codec`
     _OBJECT_BYTES = 280      # cost of a loaded object besides its record, as measured with three fields
+    _GHOST_BYTES = 120       # for each object that a record is the first to refer to: half of what it costs until it is
+                             # loaded, since most are loaded and then charged by themselves
 
 OBJECT_BYTES = _OBJECT_BYTES
+GHOST_BYTES = _GHOST_BYTES
+
+WHOLE = object()
+"""What `peek` gives when a record has to be read as a whole."""
 
 cdef tuple NO_OBJECTS = ()
 cdef bytes PACKED_START = b"\xe1\x0f"     # an extension with the code `embedding.PACKED`
@@ -162,6 +169,7 @@ cdef int restore_from(
     read_varint(data, &position, &count)
     if count > <uint64_t>size:
         raise CorruptRecordError("damaged record: its reference table is cut short")
+    cdef Py_ssize_t known = PyDict_Size(owner.objects)
     if count:
         objects = []
         for index in range(<Py_ssize_t>count):
@@ -170,6 +178,7 @@ cdef int restore_from(
             oid += <uint64_t>(<int64_t>(step >> 1) ^ -<int64_t>(step & 1))
             weak |= class_and_weak & 1
             (<list>objects).append(resolve(owner, oid, class_and_weak))
+    cdef Py_ssize_t met = PyDict_Size(owner.objects) - known
     cdef _PartReader reader = None
     if obj.layout.frozen:
         reader = _PartReader(owner, obj.oid, shapes, extend, weak)
@@ -185,12 +194,41 @@ cdef int restore_from(
         obj._perdure_restore_(values)
     else:
         restore_shape(owner, obj, shape_id, values, weak, shapes)
-    owner.cached_bytes += _OBJECT_BYTES + 3 * size - <Py_ssize_t>obj.size
-    obj.size = <unsigned int>(_OBJECT_BYTES + 3 * size)
+    size = _OBJECT_BYTES + 3 * size + _GHOST_BYTES * met
+    owner.cached_bytes += size - <Py_ssize_t>obj.size
+    obj.size = <unsigned int>size
     obj.referring = count != 0
     obj.touched = 1
     obj.state = _CLEAN
     return 0
+
+
+def peek(Owner owner, bytes data not None, Py_ssize_t place, int kind):
+    """The object at `place` of a record of the small int `kind` and strong references, without the objects beside it.
+
+    `WHOLE` when there are other values before it, and for a weak reference.
+    """
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t position = 0, number, table
+    cdef uint64_t shape_id, count, step, class_and_weak = 0, oid = 0
+    read_varint(data, &position, &shape_id)
+    read_varint(data, &position, &count)
+    table = position
+    if place < 1 or <uint64_t>place > count:
+        return WHOLE
+    for number in range(<Py_ssize_t>count):
+        read_varint(data, &position, &step)
+        read_varint(data, &position, &class_and_weak)
+    if position + place >= PyBytes_GET_SIZE(data) or start[position] != kind:
+        return WHOLE
+    for number in range(position + 1, position + place + 1):
+        if start[number] != _REFERENCE:
+            return WHOLE
+    for number in range(place):
+        read_varint(data, &table, &step)
+        read_varint(data, &table, &class_and_weak)
+        oid += <uint64_t>(<int64_t>(step >> 1) ^ -<int64_t>(step & 1))
+    return WHOLE if class_and_weak & 1 else resolve(owner, oid, class_and_weak)
 
 
 cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values, bint weak, dict shapes) except -1:

@@ -4,6 +4,7 @@ from perdure.kernel.durable cimport Durable
 cdef class Node(Durable):
     cdef public object _perdure_items_
     cdef public list _perdure_ends_
+    cdef unsigned char peeks
 
 
 cdef class HotSequence(Node):
@@ -12,6 +13,8 @@ cdef class HotSequence(Node):
     cdef public Node _perdure_tail_
     cdef public bint _perdure_changing_
     cdef Node locate(self, Py_ssize_t index, Py_ssize_t* offset)
+    cdef Node reach(self, Py_ssize_t index, Py_ssize_t* offset)
+    cdef object peek(self, Node page, Py_ssize_t place)
     cdef Node locate_alone(self, Py_ssize_t index, Py_ssize_t* offset)
     cdef bint _is_still(self, unsigned long long version)
     cdef list ghosts_ahead(self, Py_ssize_t index)

@@ -6,6 +6,7 @@ from typing import Any
 from perdure.kernel.durable import Durable
 
 LEAF: int
+LEAF_RECORD: int
 
 def set_weak_type(kind: type | None) -> None: ...
 def convert_all(values: Iterable[Any], convert: Callable[[Any], Any]) -> list[Any]: ...

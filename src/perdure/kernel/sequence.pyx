@@ -18,6 +18,7 @@ from perdure.kernel.durable cimport Durable, Owner, is_free, released, sifting
 from contextlib import nullcontext
 
 from perdure.errors import CorruptRecordError
+from perdure.kernel.records import WHOLE
 
 cdef extern from "Python.h":
     bint PyList_CheckExact(object)
@@ -32,13 +33,18 @@ cdef enum:
     _GHOST = 0
     _CLEAN = 1
     _LEAF = 256
+    _LEAF_RECORD = 0
+    _PEEKS = 64           # elements that are read from a page by themselves before it is loaded
     _PAGES_AHEAD = 8      # pages that a cold iteration reads at once
     _WINDOW_FIRST = 8     # objects that it reads at once, doubled up to the last
     _WINDOW_LAST = 128
+    _GHOST_GUESS = 256    # bytes of memory that an element of a page is assumed to take, before it is loaded
     _OBJECT_GUESS = 1024  # bytes of memory that an object is assumed to take
 
 LEAF = _LEAF
 """Elements in a full page of a list or tuple."""
+LEAF_RECORD = _LEAF_RECORD
+"""The first value in the record of a leaf of a list or tuple; the elements follow."""
 
 cdef object weak_type = None
 
@@ -155,6 +161,26 @@ cdef class HotSequence(Node):
     cdef bint _is_still(self, unsigned long long version):
         return self._perdure_version_ == version and not self._perdure_changing_
 
+    cdef Node reach(self, Py_ssize_t index, Py_ssize_t* offset):
+        """The leaf of the element at `index`, or the first page above it that is not loaded; its place there."""
+        cdef Node node = self
+        offset[0] = index
+        while node.state > _GHOST and node._perdure_ends_ is not None:
+            node = child_of(node, offset)
+        return node
+
+    cdef object peek(self, Node page, Py_ssize_t place):
+        """An element of a page that is not loaded, by itself, while the page was hardly used; else `WHOLE`.
+
+        A loaded page costs memory for every object that it refers to, loaded or not.
+        """
+        cdef unsigned long long version = self._perdure_version_
+        if page.state != _GHOST or page.peeks >= _PEEKS or page.owner is None or self._perdure_changing_:
+            return WHOLE
+        page.peeks += 1
+        value = page.owner.peek(page, place + 1, _LEAF_RECORD)
+        return value if self._is_still(version) else WHOLE
+
     cdef Node locate_alone(self, Py_ssize_t index, Py_ssize_t* offset):
         """The same with the owner's lock held, so that nobody changes the tree meanwhile."""
         cdef Node node = self
@@ -220,7 +246,7 @@ cdef class HotSequence(Node):
         return self._perdure_length_ if self._perdure_ends_ is not None else len(self._perdure_items_)
 
     def __getitem__(self, index):
-        cdef Py_ssize_t place, length
+        cdef Py_ssize_t place, length, offset
         cdef object value
         cdef Node node = self
         if isinstance(index, slice):
@@ -233,7 +259,13 @@ cdef class HotSequence(Node):
         if not 0 <= place < length:
             raise IndexError(f"{type(self).__name__} index out of range")
         if self._perdure_ends_ is not None:
-            node = self.locate(place, &place)
+            node = self.reach(place, &offset)
+            if node.state <= _GHOST or self._perdure_changing_ or offset >= len(node._perdure_items_):
+                value = self.peek(node, offset)
+                if value is not WHOLE:
+                    return value
+                node = self.locate(place, &offset)
+            place = offset
         if not PyList_CheckExact(node._perdure_items_):
             return node._perdure_items_[place]
         value = <object>PyList_GET_ITEM(node._perdure_items_, place)
@@ -332,7 +364,9 @@ cdef class SequenceIterator:
             return False
         self.follow_use()
         pages = sequence.ghosts_ahead(self.index)
-        if len(pages) > 1 and sequence.owner is not None:
+        if len(pages) > 1 and sequence.owner is not None and (
+            len(pages) * _LEAF * _GHOST_GUESS < sequence.owner.budget // 4
+        ):
             sequence.owner.prefetch(pages)
         try:
             be_loaded(sequence)

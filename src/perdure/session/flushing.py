@@ -94,6 +94,7 @@ class Flushing(Objects):
             self._flush_all(fresh, changed)
         self.tagging.flush()
         self._types.clear()
+        self.unfreed = 0
         self.make_room()
 
     def _flush_all(self, fresh: list[durable.Durable], changed: list[durable.Durable]) -> None:

@@ -110,6 +110,15 @@ class Objects(PendingBytes):
         self.note_elsewhere(obj)
         self.make_room()
 
+    def peek(self, page: durable.Durable, place: int, kind: int) -> object:
+        """The value at `place` of a ghost's record, by itself; `records.WHOLE` when the ghost has to be loaded."""
+        with self.lock:
+            if durable.state_of(page) != durable.GHOST:
+                return records.WHOLE
+            self._check_open()
+            data = self.read(_RECORDS, keys.encode_uint(durable.oid_of(page)))
+            return records.WHOLE if data is None else records.peek(self, data, place, kind)
+
     def shape_of_id(self, shape_id: int) -> records.Shape:
         """The shape of a record whose shape was registered by another process."""
         return self.catalog.shape(shape_id)

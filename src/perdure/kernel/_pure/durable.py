@@ -369,6 +369,7 @@ class Owner:
         self.gate = None
         self.gate_thread = 0
         self.cached_bytes = 0
+        self.unfreed = 0
         self.budget = 64 << 20
         return self
 
@@ -380,6 +381,7 @@ class Owner:
     gate: Any
     gate_thread: int
     cached_bytes: int
+    unfreed: int
     budget: int
 
     def load(self, obj: Durable) -> None:
@@ -425,8 +427,11 @@ class Owner:
 
     def make_room(self) -> None:
         """Sweep the cache when it is over its budget."""
-        if self.cached_bytes > self.budget:
+        if self.cached_bytes > max(self.budget, self.unfreed + self.budget // 4):
             self.sweep(self.budget * 3 // 4)
+            if self.cached_bytes > self.budget:  # all were used since the last sweep, which spares them once
+                self.sweep(self.budget * 3 // 4)
+            self.unfreed = self.cached_bytes
 
     def ghost(self, oid: int, cls: type[Durable]) -> Durable:
         """The object of `oid`: the one in the identity map, or a new ghost of class `cls` put there."""

@@ -8,10 +8,13 @@ from typing import Any, NoReturn, cast
 from perdure.errors import CorruptRecordError
 
 from . import codec, durable, keys
+from .codec_tags import REFERENCE
 from .embedded import EmbeddedSet, load_view
 from .embedding import PART, PART_DICT, PART_LINK, PART_SET
 
 OBJECT_BYTES = 280
+GHOST_BYTES = 120
+WHOLE = object()
 _FIRST_FREE_ID = 64
 _PACKED_START = b"\xe1\x0f"
 
@@ -88,7 +91,10 @@ def restore(
         reader = _PartReader(owner, durable.oid_of(obj), shapes, extend, weak)
         if data[offset : offset + 2] == _PACKED_START:
             data, offset = owner.unpack(data[offset:]), 0
-    values = codec.decode_values(data, offset, owner.resolve(references), reader or extend)
+    known = len(owner.objects)
+    objects = owner.resolve(references)
+    met = len(owner.objects) - known
+    values = codec.decode_values(data, offset, objects, reader or extend)
     if reader is not None:
         reader.check_links()
         obj._perdure_struct_.parts = reader.count
@@ -97,7 +103,16 @@ def restore(
         obj._perdure_restore_(values)
     else:
         _restore_shape(owner, obj, shapes.get(shape_id) or owner.shape_of_id(shape_id), values, references)
-    durable.mark_clean(obj, OBJECT_BYTES + 3 * len(data), bool(references))
+    durable.mark_clean(obj, OBJECT_BYTES + 3 * len(data) + GHOST_BYTES * met, bool(references))
+
+
+def peek(owner: Any, data: bytes, place: int, kind: int) -> object:
+    """The object at `place` of a record of the small int `kind` and strong references, without the objects beside it."""
+    _, references, offset = codec.decode_header(data)
+    if not 1 <= place <= len(references) or data[offset : offset + place + 1] != bytes([kind]) + bytes([REFERENCE]) * place:
+        return WHOLE
+    wanted = references[place - 1]
+    return WHOLE if wanted.weak else owner.resolve([wanted])[0]
 
 
 def _restore_shape(owner: Any, obj: durable.Durable, shape: Shape, values: list[object], references: list[Any]) -> None:

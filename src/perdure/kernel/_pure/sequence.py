@@ -12,8 +12,11 @@ from perdure.errors import CorruptRecordError
 from perdure.kernel._pure import durable
 from perdure.kernel._pure._fields import is_identified
 from perdure.kernel._pure.durable import Durable, _is_free
+from perdure.kernel._pure.records import WHOLE
 
 LEAF = 256
+LEAF_RECORD = 0
+_PEEKS = 64
 
 _PLAIN = frozenset({int, str, float, type(None), bool, bytes})
 _weak_type: type | None = None
@@ -67,10 +70,11 @@ def find_equal(items: list[Any], value: object, equal: Callable[[Any, Any], bool
 class Node(Durable):
     """A leaf or branch of the tree."""
 
-    __slots__ = ("_perdure_ends_", "_perdure_items_")
+    __slots__ = ("_perdure_ends_", "_perdure_items_", "_perdure_peeks_")
 
     _perdure_items_: Any
     _perdure_ends_: list[int] | None
+    _perdure_peeks_: int
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = Durable.__new__(cls)
@@ -84,10 +88,18 @@ class Node(Durable):
     def _perdure_blank_(self) -> None:
         self._perdure_items_ = None
         self._perdure_ends_ = None
+        self._perdure_peeks_ = 0
 
     def _perdure_set_(self, items: Any, ends: list[int] | None) -> None:
         self._perdure_items_ = items
         self._perdure_ends_ = ends
+
+
+def _child_of(branch: Node, index: int) -> tuple[Node, int]:
+    """The child of a branch below which the element at `index` is, and the element's place there."""
+    ends = branch._perdure_ends_ or []
+    place = bisect_right(ends, index, 0, len(ends) - 1)
+    return branch._perdure_items_[place], index - (ends[place - 1] if place else 0)
 
 
 class HotSequence(Node):
@@ -121,10 +133,7 @@ class HotSequence(Node):
                 raise IndexError(f"{type(self).__name__} index out of range")
             node: Node = self
             while node._perdure_ends_ is not None:
-                ends = node._perdure_ends_
-                place = bisect_right(ends, index, 0, len(ends) - 1)
-                index -= ends[place - 1] if place else 0
-                node = node._perdure_items_[place]
+                node, index = _child_of(node, index)
                 durable.load(node)
             if index >= len(node._perdure_items_):
                 raise CorruptRecordError(
@@ -156,8 +165,22 @@ class HotSequence(Node):
         if not 0 <= place < length:
             raise IndexError(f"{type(self).__name__} index out of range")
         with _locked(self):
+            value = self._peek(place)
+            if value is not WHOLE:
+                return value
             node, place = self._perdure_find_(place)
             return _unwrap(node._perdure_items_[place])
+
+    def _peek(self, index: int) -> object:
+        """The element at `index` by itself, if its page is not loaded and was hardly used; else `WHOLE`."""
+        node: Node = self
+        while durable.state_of(node) > durable.GHOST and node._perdure_ends_ is not None:
+            node, index = _child_of(node, index)
+        owner = durable.owner_of(node)
+        if durable.state_of(node) != durable.GHOST or owner is None or node._perdure_peeks_ >= _PEEKS:
+            return WHOLE
+        node._perdure_peeks_ += 1
+        return owner.peek(node, index + 1, LEAF_RECORD)
 
     def __iter__(self) -> Iterator[Any]:
         durable.load(self)
