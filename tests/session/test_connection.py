@@ -347,42 +347,6 @@ def test_an_object_of_one_connection_is_refused_by_another(database: Database, c
         set_root(database.connect(), "other", thing)
 
 
-def test_the_cache_budget_bounds_loaded_objects_and_loses_no_change(database: Database) -> None:
-    writer = database.connect()
-    durable.set_ambient(writer)
-    stored(writer, items=tuple(Thing(number=index, text="x" * 100) for index in range(2000)))
-    durable.set_ambient(None)
-    small = database.connect(budget=50_000)
-    items = get_root(small, "thing").items
-    for index, item in enumerate(items):
-        assert item.number == index
-        if index % 10 == 0:
-            item.number = -index
-    assert small.cached_bytes < 500_000
-    small.commit()
-    assert [item.number for item in get_root(database.connect(), "thing").items][10] == -10
-
-
-def test_a_transaction_larger_than_the_cache_is_not_swept_again_for_each_object(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = database.connect()
-    durable.set_ambient(writer)
-    stored(writer, items=tuple(Thing(number=index) for index in range(3000)))
-    durable.set_ambient(None)
-    small = database.connect(budget=50_000)
-    items = get_root(small, "thing").items
-    sweeps: list[int] = []
-    sweep = Connection.sweep
-    monkeypatch.setattr(Connection, "sweep", lambda self, target: sweeps.append(target) or sweep(self, target))
-    for item in items:
-        item.number = -1
-    assert small.cached_bytes > 10 * small.budget
-    assert 0 < len(sweeps) < 300
-    small.commit()
-    assert small.cached_bytes <= 50_000
-
-
 def test_threads_share_a_connection(connection: Connection) -> None:
     thing = stored(connection, items=tuple(Thing(number=0) for _ in range(50)))
     errors: list[BaseException] = []

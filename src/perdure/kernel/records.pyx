@@ -30,14 +30,12 @@ cdef enum:
     _FIRST_FREE_ID = 64
     _REFERENCE = 0xC5        # the tag of a reference, see `codec`
     _OBJECT_BYTES = 280      # cost of a loaded object besides its record, as measured with three fields
-    _GHOST_BYTES = 120       # for each object that a record is the first to refer to: half of what it costs until it is
-                             # loaded, since most are loaded and then charged by themselves
+    _GHOST_BYTES = 120       # for each object made for a record: half of what it takes, for most are loaded and charged
 
 OBJECT_BYTES = _OBJECT_BYTES
 GHOST_BYTES = _GHOST_BYTES
 
-WHOLE = object()
-"""What `peek` gives when a record has to be read as a whole."""
+include "records_peek.pxi"
 
 cdef tuple NO_OBJECTS = ()
 cdef bytes PACKED_START = b"\xe1\x0f"     # an extension with the code `embedding.PACKED`
@@ -194,41 +192,11 @@ cdef int restore_from(
         obj._perdure_restore_(values)
     else:
         restore_shape(owner, obj, shape_id, values, weak, shapes)
-    size = _OBJECT_BYTES + 3 * size + _GHOST_BYTES * met
-    owner.cached_bytes += size - <Py_ssize_t>obj.size
-    obj.size = <unsigned int>size
+    set_charge(owner, obj, _OBJECT_BYTES + 3 * size + _GHOST_BYTES * met)
     obj.referring = count != 0
     obj.touched = 1
     obj.state = _CLEAN
     return 0
-
-
-def peek(Owner owner, bytes data not None, Py_ssize_t place, int kind):
-    """The object at `place` of a record of the small int `kind` and strong references, without the objects beside it.
-
-    `WHOLE` when there are other values before it, and for a weak reference.
-    """
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t position = 0, number, table
-    cdef uint64_t shape_id, count, step, class_and_weak = 0, oid = 0
-    read_varint(data, &position, &shape_id)
-    read_varint(data, &position, &count)
-    table = position
-    if place < 1 or <uint64_t>place > count:
-        return WHOLE
-    for number in range(<Py_ssize_t>count):
-        read_varint(data, &position, &step)
-        read_varint(data, &position, &class_and_weak)
-    if position + place >= PyBytes_GET_SIZE(data) or start[position] != kind:
-        return WHOLE
-    for number in range(position + 1, position + place + 1):
-        if start[number] != _REFERENCE:
-            return WHOLE
-    for number in range(place):
-        read_varint(data, &table, &step)
-        read_varint(data, &table, &class_and_weak)
-        oid += <uint64_t>(<int64_t>(step >> 1) ^ -<int64_t>(step & 1))
-    return WHOLE if class_and_weak & 1 else resolve(owner, oid, class_and_weak)
 
 
 cdef int restore_shape(Owner owner, Durable obj, uint64_t shape_id, list values, bint weak, dict shapes) except -1:
@@ -340,11 +308,14 @@ cdef bytes encode(Durable obj, Shape shape, refer):
 
 
 cdef int charge(Owner owner, Durable obj, bytes data) except -1:
-    cdef Py_ssize_t size = _OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data)
-    owner.cached_bytes += size - <Py_ssize_t>obj.size
-    obj.size = <unsigned int>size
+    set_charge(owner, obj, _OBJECT_BYTES + 3 * PyBytes_GET_SIZE(data))
     obj.touched = 1
     return 0
+
+
+cdef inline void set_charge(Owner owner, Durable obj, Py_ssize_t size) noexcept:
+    owner.cached_bytes += size - <Py_ssize_t>obj.size
+    obj.size = <unsigned int>size
 
 
 cdef bint hold_references(bytes data, dict holders) except -1:

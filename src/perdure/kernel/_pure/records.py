@@ -107,9 +107,10 @@ def restore(
 
 
 def peek(owner: Any, data: bytes, place: int, kind: int) -> object:
-    """The object at `place` of a record of the small int `kind` and strong references, without the objects beside it."""
+    """The object at `place` of a record of the small int `kind` and strong references, without those beside it."""
     _, references, offset = codec.decode_header(data)
-    if not 1 <= place <= len(references) or data[offset : offset + place + 1] != bytes([kind]) + bytes([REFERENCE]) * place:
+    expected = bytes([kind, *[REFERENCE] * place])
+    if not 1 <= place <= len(references) or data[offset : offset + place + 1] != expected:
         return WHOLE
     wanted = references[place - 1]
     return WHOLE if wanted.weak else owner.resolve([wanted])[0]
