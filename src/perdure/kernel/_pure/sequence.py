@@ -167,7 +167,7 @@ class HotSequence(Node):
         with _locked(self):
             value = self._peek(place)
             if value is not WHOLE:
-                return value
+                return _unwrap(value)
             node, place = self._perdure_find_(place)
             return _unwrap(node._perdure_items_[place])
 
