@@ -12,13 +12,6 @@ from perdure.session import Connection, Database, Weak, delete_root, get_root, s
 from .things import Part, Thing
 
 
-@pytest.fixture(params=["memory", "lmdb"])
-def database(request: pytest.FixtureRequest, file: str) -> Iterator[Database]:
-    opened = Database.open(file if request.param == "lmdb" else None)
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
     opened = database.connect()

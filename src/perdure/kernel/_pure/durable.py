@@ -359,6 +359,11 @@ def _abandon(obj: Any) -> None:
 class Owner:
     """What loads and registers durable objects: the base of a connection, with its identity map."""
 
+    __slots__ = (
+        "objects", "classes", "created", "dirty", "writable", "gate", "gate_thread", "cached_bytes", "unfreed",
+        "budget",
+    )  # fmt: skip
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
         self.objects = {}

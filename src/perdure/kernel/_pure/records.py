@@ -109,8 +109,9 @@ def restore(
 def peek(owner: Any, data: bytes, place: int, kind: int) -> object:
     """The object at `place` of a record of the small int `kind` and strong references, without those beside it."""
     _, references, offset = codec.decode_header(data)
-    expected = bytes([kind, *[REFERENCE] * place])
-    if not 1 <= place <= len(references) or data[offset : offset + place + 1] != expected:
+    if not 1 <= place <= len(references):
+        return WHOLE
+    if data[offset : offset + place + 1] != bytes([kind, *[REFERENCE] * place]):
         return WHOLE
     wanted = references[place - 1]
     return WHOLE if wanted.weak else owner.resolve([wanted])[0]
