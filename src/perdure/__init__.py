@@ -54,6 +54,7 @@ from perdure.model import (
     expired,
     fetch,
     find_singleton,
+    get_field_access,
     getattr_as,
     getrefcount,
     is_enum,
@@ -65,6 +66,8 @@ from perdure.model import (
     materialized,
     memo,
     migration,
+    reset_protect_fields,
+    set_field_access,
     set_prefix,
     touch,
     uuid,
@@ -214,6 +217,7 @@ from perdure.workspace import (
     wait,
 )
 from perdure.workspace import init_data_filter as _init_data_filter  # noqa: F401
+from perdure.workspace import init_data_masking as _init_data_masking  # noqa: F401
 
 __all__ = [
     "AsyncAtomicManager",
@@ -301,6 +305,7 @@ __all__ = [
     "get_complete_action_name",
     "get_config",
     "get_current_prefix",
+    "get_field_access",
     "get_lambda_source",
     "get_lang_cache_stats",
     "get_memo_class",
@@ -360,6 +365,7 @@ __all__ = [
     "read_only",
     "refresh",
     "rename_field",
+    "reset_protect_fields",
     "retry",
     "select_deleted",
     "select_modified",
@@ -367,6 +373,7 @@ __all__ = [
     "serialize",
     "set",
     "set_cache_size",
+    "set_field_access",
     "set_prefix",
     "set_restricted",
     "signature_of",

@@ -33,7 +33,7 @@ def test_memo_objects_are_no_instances_of_the_wildcard() -> None:
         db0.MemoBase()
 
 
-@pytest.mark.parametrize("option", ["protect_fields", "no_cache", "nonsense"])
+@pytest.mark.parametrize("option", ["no_cache", "nonsense"])
 def test_unknown_options_are_refused(option: str) -> None:
     with pytest.raises(TypeError):
         db0.memo(**{option: True})  # type: ignore[call-overload]

@@ -20,15 +20,16 @@ NAMES = """
     bytearray clear_cache close commit compare complete_with copy_prefix count_op delete describe deserialize dict
     drop enum exists expired fetch fields_of filter find find_singleton fulltext get_address get_attributes
     get_cache_stats get_callables get_complete_action get_complete_action_name get_config get_current_prefix
-    get_lambda_source get_lang_cache_stats get_memo_class get_memo_classes get_methods get_mutable_prefixes
-    get_prefix_of get_prefix_stats get_prefixes get_properties get_queries get_schema get_slab_metrics
-    get_snapshot_of get_state_num get_storage_stats get_type get_type_info get_type_stats getattr_as getrefcount
-    group_by has_complete_action hash immutable import_model in_read_only index index_of indexed_fields init
-    init_fast_query is_enum is_enum_value is_fulltext is_immutable is_immutable_parameter is_immutable_query is_memo
-    is_private is_query is_singleton is_table_view join list load load_all locked make_sum materialized memo migrate
-    migration no open predicate read_only refresh rename_field retry select_deleted select_modified select_new
-    serialize set set_cache_size set_prefix set_restricted signature_of snapshot split_by table_view tag_fields
-    taggify tags tags_of touch tuple types uuid wait weak_proxy weak_set CompositeTag TagPrefix tag_prefix
+    get_field_access get_lambda_source get_lang_cache_stats get_memo_class get_memo_classes get_methods
+    get_mutable_prefixes get_prefix_of get_prefix_stats get_prefixes get_properties get_queries get_schema
+    get_slab_metrics get_snapshot_of get_state_num get_storage_stats get_type get_type_info get_type_stats
+    getattr_as getrefcount group_by has_complete_action hash immutable import_model in_read_only index index_of
+    indexed_fields init init_fast_query is_enum is_enum_value is_fulltext is_immutable is_immutable_parameter
+    is_immutable_query is_memo is_private is_query is_singleton is_table_view join list load load_all locked
+    make_sum materialized memo migrate migration no open predicate read_only refresh rename_field retry
+    select_deleted select_modified select_new serialize set set_cache_size reset_protect_fields set_field_access
+    set_prefix set_restricted signature_of snapshot split_by table_view tag_fields taggify tags tags_of touch tuple
+    types uuid wait weak_proxy weak_set CompositeTag TagPrefix tag_prefix
 """
 
 

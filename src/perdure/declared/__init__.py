@@ -1,6 +1,7 @@
 """Declared fields: those whose values are tags of their objects too, or keys of an index that is kept up."""
 
 from perdure.declared import dropping as _dropping  # noqa: F401 (hears of deleted objects)
+from perdure.declared import showing as _showing  # noqa: F401 (tells queries what is kept up)
 from perdure.declared.declarations import (
     effective,
     get_indexed_fields,

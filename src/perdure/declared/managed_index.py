@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from perdure.errors import ObjectError
 from perdure.kernel import changes, durable
-from perdure.query import Index, entries, index_keys
+from perdure.query import Index, Query, entries, index_keys
+from perdure.query.shown import check_index
 from perdure.session import Connection, register_builtin
 
 __all__ = ["ManagedIndex"]
@@ -22,6 +23,27 @@ class ManagedIndex(Index[Any, Any]):
     """
 
     _perdure_holds_ = False
+
+    def select(self, low: Any = None, high: Any = None, null_first: bool = False) -> Query[Any]:
+        """See `Index.select`. Raises `PermissionError` where the field is protected and may not be read."""
+        self._check_shown()
+        return super().select(low, high, null_first)
+
+    range = select
+
+    def __len__(self) -> int:
+        self._check_shown()
+        return super().__len__()
+
+    def _items(self, *, reverse: bool) -> Iterator[tuple[Any, Any]]:
+        self._check_shown()
+        return super()._items(reverse=reverse)
+
+    def _check_shown(self) -> None:
+        owner = durable.owner_of(self)
+        if owner is not None:
+            owner.flush()  # so that the classes of new objects are known
+            check_index(owner, durable.oid_of(self))
 
     def _perdure_add_(self, key: Any, obj: Any) -> NoReturn:
         self._refuse()

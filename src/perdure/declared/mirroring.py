@@ -59,7 +59,11 @@ def _assign(obj: Memo, name: str, value: Any, assign: Callable[..., None]) -> No
             return
         durable.load(obj)
         before = field_of(obj, name)
-        assign(obj, name, value)
+        try:
+            assign(obj, name, value)
+        except BaseException:
+            before = MISSING  # no value in a traceback: the caller may not be one who may read it
+            raise
         try:
             _changed(home, obj, name, (before, field_of(obj, name)))
         except BaseException:
@@ -79,7 +83,7 @@ def _check(home: Connection, how: tuple[bool, int], obj: Memo, name: str, value:
 def _restore(obj: Memo, name: str, before: Any) -> None:
     """Undo an assignment whose result, by a setter of the user, is another value, which cannot be mirrored."""
     if before is MISSING:
-        durable.Durable.__delattr__(obj, name)
+        durable.remove_field(obj, name)
     else:
         durable.set_field(obj, name, before)
 
@@ -96,7 +100,11 @@ def _delete(obj: Memo, name: str, delete: Callable[..., None]) -> None:
     with home.lock:
         durable.load(obj)
         before = field_of(obj, name)
-        delete(obj, name)
+        try:
+            delete(obj, name)
+        except BaseException:
+            before = MISSING  # as in `_assign`
+            raise
         _changed(home, obj, name, (before, field_of(obj, name)))
 
 

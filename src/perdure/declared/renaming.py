@@ -78,7 +78,7 @@ def _rename_in(obj: durable.Durable, old: str, new: str) -> None:
     if old in weak:
         obj._perdure_weak_ = weak - {old} | {new}
     durable.set_field(obj, new, fields[old])
-    durable.Durable.__delattr__(obj, old)
+    durable.remove_field(obj, old)
 
 
 def _rename_kept(connection: Connection, identity: str, old: str, new: str) -> None:

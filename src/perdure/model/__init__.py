@@ -10,6 +10,7 @@ from perdure.model.identity import uuid
 from perdure.model.loading import hash_of, load, load_all
 from perdure.model.memo import MemoBase, is_memo_class, memo
 from perdure.model.migrations import migration
+from perdure.model.protecting import get_field_access, keep_protection, reset_protect_fields, set_field_access
 from perdure.model.values import Unresolved
 from perdure.model.weak import WeakProxy, expired, weak_proxy
 from perdure.model.weaksets import WeakSet
@@ -29,6 +30,7 @@ __all__ = [
     "expired",
     "fetch",
     "find_singleton",
+    "get_field_access",
     "getattr_as",
     "getrefcount",
     "hash_of",
@@ -37,11 +39,14 @@ __all__ = [
     "is_memo",
     "is_memo_class",
     "is_singleton",
+    "keep_protection",
     "load",
     "load_all",
     "materialized",
     "memo",
     "migration",
+    "reset_protect_fields",
+    "set_field_access",
     "set_prefix",
     "touch",
     "uuid",

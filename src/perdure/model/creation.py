@@ -14,7 +14,7 @@ from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.immutable import stored
 from perdure.model.migrations import check_migrations, migrate
-from perdure.security import is_visible
+from perdure.security import exempting, is_visible
 from perdure.session import Connection, delete_root, get_root, identity_of, set_root
 
 __all__ = [
@@ -213,7 +213,8 @@ def _prefix_asked_for(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     bound.arguments.update((name, None) for name in signature.parameters if name not in bound.arguments)
     _probes.add(id(probe))
     try:
-        cls.__init__(*bound.args, **bound.kwargs)
+        with exempting(probe):
+            cls.__init__(*bound.args, **bound.kwargs)
     except _Found as found:
         return found
     finally:

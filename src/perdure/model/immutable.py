@@ -8,6 +8,7 @@ from perdure.errors import WorkspaceError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.fields import canonical
+from perdure.security import check_content
 from perdure.session import RESTRICTED, Connection, content_of, is_restricted
 
 __all__ = ["check_flags", "is_interned", "members_of", "stored"]
@@ -47,10 +48,13 @@ def _equal(self: Any, other: Any) -> Any:
         return True
     if type(other) is not type(self):
         return NotImplemented
+    check_content(self)
+    check_content(other)
     return content_of(self) == content_of(other)
 
 
 def _hash(self: Any) -> int:
+    check_content(self)
     return hash(content_of(self))
 
 

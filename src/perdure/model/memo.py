@@ -8,11 +8,13 @@ from typing import Any, TypeVar, cast, overload
 from weakref import WeakSet
 
 from perdure.kernel import durable
+from perdure.model import scope
 from perdure.model.base import Memo, field_dict
 from perdure.model.creation import factory_for
 from perdure.model.dataclass_forms import frozen_init, is_frozen, without_slots
 from perdure.model.immutable import check_flags, members_of
-from perdure.session import RESTRICTED, is_restricted, register_class, restrict
+from perdure.model.protecting import check_protection, keep_protection
+from perdure.session import PROTECTED, RESTRICTED, is_restricted, note_definition, register_class, restrict
 
 __all__ = ["MemoBase", "is_memo_class", "memo", "memo_classes", "watch_classes"]
 
@@ -68,6 +70,7 @@ def memo(
     access_control: bool = False,
     immutable: bool = False,
     intern: bool = False,
+    protect_fields: bool | None = None,
 ) -> Callable[[_T], _T]: ...
 
 
@@ -82,6 +85,7 @@ def memo(
     access_control: bool = False,
     immutable: bool = False,
     intern: bool = False,
+    protect_fields: bool | None = None,
 ) -> Any:
     """Make a class durable: its instances are kept in a prefix, with whatever attributes they are given.
 
@@ -95,8 +99,11 @@ def memo(
     stored in their record. `intern`: immutable objects with equal content are one stored object. Both are part of what
     is stored of a class and cannot be changed later.
 
+    `protect_fields`: each use of a field is checked, as the option `data_masking` of `init` says. A prefix that has
+    stored the flag keeps it (see `reset_protect_fields`), and derived classes are protected, too.
+
     Dataclasses may be frozen or have slots. Raises `TypeError` for what cannot be made durable: builtin classes, other
-    classes with slots.
+    classes with slots; `RuntimeError` for options that contradict each other, or what a base class has.
 
     >>> @memo
     ... class Task:
@@ -107,9 +114,10 @@ def memo(
         if value is not None and not isinstance(value, str):
             raise TypeError(f"memo: {label} must be a str, not {type(value).__name__}")
     flags = {"singleton": singleton, "no_default_tags": no_default_tags, "access_control": access_control}
-    flags |= {"immutable": immutable, "intern": intern}
+    flags |= {"immutable": immutable, "intern": intern, PROTECTED: bool(protect_fields)}
 
     def decorate(target: type) -> type:
+        check_protection(target, protect_fields)
         return _make(target, prefix, id, {name: True for name, value in flags.items() if value})
 
     return decorate if cls is None else decorate(cls)
@@ -155,6 +163,10 @@ def _make(target: type, prefix: str | None, identity: str | None, flags: dict[st
     if flags.get(RESTRICTED) or is_restricted(made):
         restrict(made)
     register_class(made)
+    note_definition(made)
+    if flags.get(PROTECTED):
+        for connection in list(scope.live.values()):
+            keep_protection(connection)
     return cast(type, made)
 
 

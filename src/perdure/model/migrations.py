@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from perdure.errors import MigrateError
 from perdure.kernel import durable
+from perdure.security import exempting
 from perdure.session import Connection
 
 __all__ = ["check_migrations", "migrate", "migration"]
@@ -69,14 +70,15 @@ def check_migrations(cls: type) -> None:
 def migrate(obj: Any, connection: Connection) -> None:
     """Run the migrations whose fields a stored instance lacks. When one fails, nothing of any was done."""
     durable.load(obj)
-    present = durable.fields(obj)
-    wanted = [name for name, fields in _migrations(type(obj)).items() if not fields <= present.keys()]
+    present = set(durable.fields(obj))
+    wanted = [name for name, fields in _migrations(type(obj)).items() if not fields <= present]
     if not wanted:
         return
     savepoint = connection.savepoint()
     try:
-        for name in wanted:
-            getattr(obj, name)()
+        with exempting(obj):
+            for name in wanted:
+                getattr(obj, name)()
         savepoint.release()
     except BaseException:
         savepoint.rollback()

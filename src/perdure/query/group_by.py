@@ -63,7 +63,8 @@ class GroupByEval:
         try:
             if not self._calls:
                 return self._counted(fast)
-            if FILTERS.active or MASKS.active:  # what functions see depends on the account, and is not kept
+            protected = fast.connection.catalog.protection.class_ids()
+            if FILTERS.active or MASKS.active or protected:  # what functions see depends on the account: not kept
                 return self._shown(self._update(Grouped(), fast).buckets, query.connection)
             return self._shown(self._cached(fast).buckets, query.connection)
         finally:

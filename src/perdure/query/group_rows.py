@@ -12,12 +12,13 @@ from pyroaring import BitMap
 from perdure.errors import StateUnavailableError
 from perdure.kernel import codec, durable
 from perdure.query.evaluation import Plan
-from perdure.query.expression import calls_functions
+from perdure.query.expression import Split, calls_functions
 from perdure.query.finding import unordered
 from perdure.query.group_cache import Members
 from perdure.query.group_defs import GroupDef
 from perdure.query.preparing import prepared
 from perdure.query.result import Query
+from perdure.query.shown import check_shown
 from perdure.query.splitting import label_of
 from perdure.session import Connection, Database, by_chunk
 from perdure.storage import spaces
@@ -94,6 +95,7 @@ class FastQuery:
     def cells(self, groups: list[GroupDef]) -> tuple[Cells, list[list[object]]]:
         """The rows by the first tags that they have, one for each definition by tags; and the tags themselves."""
         narrowed, evaluation = prepared(self.node, self.connection)
+        check_shown(Split(self.node, tuple(node for group in groups for node in group.labels)), self.connection)
         plan = evaluation.plan(narrowed)
         wanted = [group.labels for group in groups if group.labels]
         labels = [[label_of(node, evaluation) for node in nodes] for nodes in wanted]

@@ -10,11 +10,12 @@ from perdure.errors import QueryError
 from perdure.kernel import durable, keys
 from perdure.query.context import class_source, is_memo_class
 from perdure.query.evaluation import Evaluation, Leaf, Plan
-from perdure.query.expression import Node
+from perdure.query.expression import Node, Split, Tagged
 from perdure.query.finding import connection_for, find_in
 from perdure.query.labels import OBJECT, shown
 from perdure.query.preparing import prepared
 from perdure.query.result import Query
+from perdure.query.shown import check_shown
 from perdure.session import Connection
 
 __all__ = ["JoinQuery", "join"]
@@ -50,6 +51,8 @@ class JoinQuery:
     def _combinations(self) -> Iterator[list[tuple[int, ...]]]:
         """Combinations of ids, each once, in batches."""
         narrowed = [prepared(node, self._connection) for node in (*self._nodes, self._on)]
+        for node in self._nodes:
+            check_shown(Split(node, (Tagged(b""),)), self._connection)  # the tags of these objects decide
         *nodes, on = [node for node, _ in narrowed]
         return _Join(nodes, on, narrowed[0][1]).run()
 

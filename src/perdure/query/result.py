@@ -18,6 +18,7 @@ from perdure.query.loading import give, objects, tuples
 from perdure.query.narrowing import visible_plan
 from perdure.query.ordering import count, ids, rows
 from perdure.query.preparing import prepared
+from perdure.query.shown import check_explained
 from perdure.security import context_value
 from perdure.session import Connection
 
@@ -150,6 +151,7 @@ class Query(Generic[_T_co]):
           not the tag 'done': 4100
         """
         _, evaluation = self.evaluate()
+        check_explained(self._node, self._connection)
         return explain(self._node, evaluation, visible_plan(self._node, evaluation))
 
     def signature(self) -> str:

@@ -12,6 +12,7 @@ from perdure.query.context import connection_of, current_connection, is_memo
 from perdure.query.labels import Tag, is_type_key, read_key, refuse, shown, to_tag
 from perdure.query.ordering import distinct_ids
 from perdure.query.result import Query
+from perdure.query.shown import check_tags
 from perdure.session import Connection
 
 __all__ = ["ObjectTagManager", "tags", "tags_of"]
@@ -154,5 +155,6 @@ def tags_of(obj: Any) -> list[object]:
     connection = connection_of(obj)
     with connection.lock:
         connection.flush()
+        check_tags(connection, type(obj))
         row = connection.tagging.row(durable.oid_of(obj))
         return [read_key(connection, key) for key in row if not is_type_key(key)]

@@ -11,7 +11,6 @@ from typing import Any
 
 from perdure.kernel import durable
 from perdure.model import Memo
-from perdure.model.base import field_dict
 from perdure.reflection.markers import (
     get_complete_action_name,
     is_immutable,
@@ -128,8 +127,12 @@ def get_properties(obj: Any, /) -> list[tuple[str, bool]]:
     return list(found.items())
 
 
-def _fields(obj: Any) -> dict[str, Any]:
-    return field_dict(obj) if isinstance(obj, durable.Durable) else dict(getattr(obj, "__dict__", {}))
+def _fields(obj: Any) -> list[str]:
+    """The names of the fields of an object."""
+    if not isinstance(obj, durable.Durable):
+        return list(getattr(obj, "__dict__", {}))
+    durable.load(obj)
+    return list(durable.fields(obj))
 
 
 def get_callables(obj: Any, /, include_properties: bool = False) -> list[tuple[str, CallableType]]:

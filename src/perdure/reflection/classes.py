@@ -12,12 +12,13 @@ from perdure.model import Memo, scope
 from perdure.model.creation import singleton_root
 from perdure.model.identity import parse_uuid, uuid_of_address
 from perdure.model.memo import is_memo_class
+from perdure.model.protecting import reset_protection
 from perdure.model.weak import Address
 from perdure.query import Query, find_in, register_class_source
 from perdure.reflection.callables import MethodInfo, methods_of
 from perdure.reflection.schema import schema_of
 from perdure.security import is_visible, visible_ids
-from perdure.session import ClassEntry, Connection, StandIn, get_root, instance_ids
+from perdure.session import PROTECTED, ClassEntry, Connection, StandIn, get_root, instance_ids, is_protected
 from perdure.workspace import PrefixMetaData
 
 __all__ = [
@@ -33,7 +34,7 @@ __all__ = [
 
 _CLASS_BIT = 1 << 55
 """Set in the id part of a class's uuid, so that it is no object's."""
-_FLAGS = ("singleton", "no_default_tags", "access_control", "immutable", "intern", "protect_fields")
+_FLAGS = ("singleton", "no_default_tags", "access_control", "immutable", "intern", PROTECTED)
 
 
 class ClassObject:
@@ -82,8 +83,13 @@ class ClassObject:
         return _attributes(self._connection, self._entry.identity)
 
     def get_type_flags(self) -> dict[str, bool]:
-        """The options of `memo` that were given."""
-        return {flag: bool(self._entry.flags.get(flag)) for flag in _FLAGS}
+        """The options of `memo` that were given; `protect_fields` also when it was once, or to a base."""
+        flags = {flag: bool(self._entry.flags.get(flag)) for flag in _FLAGS}
+        return flags | {PROTECTED: is_protected(self.stored_type(), self._connection.catalog)}
+
+    def reset_protect_fields(self) -> None:
+        """See `perdure.reset_protect_fields`."""
+        reset_protection(self._connection, self.stored_type())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ClassObject):

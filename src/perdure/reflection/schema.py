@@ -10,6 +10,7 @@ from perdure.declared import instances
 from perdure.kernel import durable
 from perdure.model import Memo, MemoBase, scope
 from perdure.model.memo import is_memo_class
+from perdure.security import readable_fields
 from perdure.session import Connection, Forwarding, StandIn, identity_of
 
 __all__ = ["get_schema", "schema_of"]
@@ -21,7 +22,8 @@ def get_schema(cls: type, /) -> dict[str, dict[str, Any]]:
     """What fields the stored objects of a class have now: for each `primary_type` and `all_types`.
 
     The primary type is the most frequent one; None counts only when there is no other. References to objects are
-    reported as `MemoBase`, durable collections as Python's. Every object is read.
+    reported as `MemoBase`, durable collections as Python's. Every object is read. Of protected fields, those that the
+    running context may read count; a field that it may not read of any object has no types at all.
 
     Raises `TypeError` for what is no memo class.
 
@@ -43,9 +45,16 @@ def schema_of(connection: Connection, identity: str) -> dict[str, dict[str, Any]
         for entry in connection.catalog.entries():
             for obj in instances(connection, entry.class_id) if entry.identity == identity else ():
                 if durable.oid_of(obj) not in gone:
-                    for name, value in durable.fields(obj).items():
-                        found.setdefault(name, Counter())[_type_of(value)] += 1
+                    _count_types(found, obj)
     return {name: _described(types) for name, types in found.items()}
+
+
+def _count_types(found: dict[str, Counter[type]], obj: durable.Durable) -> None:
+    """Count the types of the fields of an object: of those that may not be read the names alone."""
+    for name in durable.fields(obj):
+        found.setdefault(name, Counter())
+    for name, value in readable_fields(obj).items():
+        found[name][_type_of(value)] += 1
 
 
 def _type_of(value: object) -> type:

@@ -1,4 +1,4 @@
-"""What a context may see: bindings of context variables to prefixes, and who may see which objects."""
+"""What a context may see: bindings of context variables to prefixes, who may see which objects and fields."""
 
 from perdure.security.bindings import (
     DEBUG,
@@ -23,24 +23,46 @@ from perdure.security.filtering import (
     set_judge,
     visible_ids,
 )
+from perdure.security.grants import OPERATIONS, allows, forget_live, mask_of, masks_of, note_live, put_masks
+from perdure.security.masking import (
+    check_account,
+    check_content,
+    check_readable,
+    exempting,
+    is_readable,
+    readable_fields,
+)
 
 __all__ = [
     "DEBUG",
     "FILTERS",
     "MASKS",
+    "OPERATIONS",
     "RELEASE",
     "UNSET",
     "Binding",
     "Bindings",
     "Judge",
+    "allows",
+    "check_account",
+    "check_content",
     "check_given",
+    "check_readable",
     "clear_bindings",
     "context_value",
+    "exempting",
+    "forget_live",
+    "is_readable",
     "is_visible",
+    "mask_of",
+    "masks_of",
     "name_prefix",
+    "note_live",
     "predicate_for",
     "prefix_names",
+    "put_masks",
     "read_binding",
+    "readable_fields",
     "seen_through",
     "set_judge",
     "visible_ids",

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from perdure.errors import CorruptRecordError, ObjectError
 from perdure.kernel import codec, durable, keys, records
 from perdure.session.builtin import FIRST_FREE_ID, builtin_class, builtin_id
+from perdure.session.class_entries import CLASS, ClassEntry, check_flags, class_key
 from perdure.session.classes import StandIn, durable_bases, identity_of, register_class, resolve_class
+from perdure.session.protected import PROTECTED, Protection
 from perdure.session.restricted import RESTRICTED, is_restricted, restrict
 from perdure.storage import Batch, VersionedStorage, View, spaces
 
@@ -28,43 +29,11 @@ Shape = records.Shape
 __all__ = ["DECISION", "Catalog", "ClassEntry", "Shape"]
 
 _CATALOG = spaces.CATALOG.id
-_CLASS = b"c"
 _SHAPE = b"s"
 _DICTIONARY = b"z"
 DECISION = b"t"
 """How the keys of the catalog begin that say of a transaction over several databases that it was committed."""
 _IDS_RESERVED_AT_ONCE = 32
-
-
-@dataclass(slots=True)
-class ClassEntry:
-    """A class as this database knows it."""
-
-    class_id: int
-    identity: str
-    module: str
-    qualname: str
-    flags: dict[str, object]
-    bases: tuple[int, ...]
-    cls: type[durable.Durable] | None = None
-    masks: dict[type, dict[int, Shape]] = field(default_factory=dict)
-    """Shapes by the mask of an object, whose bits mean other names in each definition of the class."""
-    by_names: dict[tuple[str, ...], Shape] = field(default_factory=dict)
-    dictionary_id: int = 0
-
-    @property
-    def typed(self) -> bool:
-        """Whether instances carry their class as a tag from birth."""
-        return bool(self.flags.get("typed", False))
-
-    @property
-    def immutable(self) -> bool:
-        """Whether instances are written once, with their parts in their records."""
-        return bool(self.flags.get("immutable", False))
-
-    def encode(self) -> bytes:
-        """The stored form."""
-        return codec.encode_value((self.identity, self.module, self.qualname, self.flags, self.bases))
 
 
 class Catalog:
@@ -84,6 +53,7 @@ class Catalog:
         self._free: dict[str, list[int]] = {"class": [], "shape": []}
         self._restricted: frozenset[int] | None = None
         self._loaded_state = -1
+        self.protection = Protection(self)
         self.refresh()
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -100,7 +70,7 @@ class Catalog:
     def _load(self, view: View) -> None:
         if view.state == self._loaded_state:
             return
-        for key, value in view.scan(_CATALOG, _CLASS, b"d"):
+        for key, value in view.scan(_CATALOG, CLASS, b"d"):
             class_id = keys.decode_uint(key, 1)[0]
             identity, module, qualname, flags, bases = cast(Any, codec.decode_value(value))
             known = self._classes.get(class_id)
@@ -111,6 +81,7 @@ class Catalog:
                 known.identity, known.module, known.qualname, known.cls = identity, module, qualname, None
                 known.flags, self._restricted = flags, None
                 self._by_identity[identity] = known
+                self.protection.met(known)
         for key, value in view.scan(_CATALOG, _SHAPE, b"t"):
             shape_id = keys.decode_uint(key, 1)[0]
             if shape_id not in self.shapes:
@@ -168,14 +139,16 @@ class Catalog:
             if issubclass(cls, StandIn):
                 cls._perdure_immutable_ = entry.immutable
             else:
-                _check_flags(entry, cls)
-            self._settle(entry, cls)
+                check_flags(entry, cls)
             entry.cls = cls
             self._by_type[cls] = entry
+            self._settle(entry, cls)
         return entry.cls
 
     def _settle(self, entry: ClassEntry, cls: type[durable.Durable]) -> None:
-        """Be restricted on both sides if a class is on one: a database keeps the flag once it has it."""
+        """Have flags on both sides if they are on one: a database keeps them once it has them."""
+        if self.protection.settle(entry, cls):
+            self.set_flag(entry, PROTECTED, True)
         if entry.class_id in self.restricted_ids():
             restrict(cls)
         if is_restricted(cls) and not entry.flags.get(RESTRICTED):
@@ -183,9 +156,14 @@ class Catalog:
                 self.find_entry(base)
             declared = getattr(cls, "_perdure_flags_", {}).get(RESTRICTED)
             if declared or entry.class_id not in self.restricted_ids():
-                with self._lock:
-                    entry.flags, self._restricted = {**entry.flags, RESTRICTED: True}, None
-                    self._pending[_CLASS + keys.encode_uint(entry.class_id)] = entry.encode()
+                self.set_flag(entry, RESTRICTED, True)
+
+    def set_flag(self, entry: ClassEntry, flag: str, value: bool) -> None:
+        """Change a flag of a class, at once; it is stored with the next commit."""
+        with self._lock:
+            entry.flags, self._restricted = {**entry.flags, flag: value}, None
+            self._pending[class_key(entry.class_id)] = entry.encode()
+        self.protection.met(entry)
 
     def restricted_ids(self) -> frozenset[int]:
         """Ids of the classes that are restricted, by their own flag or that of a base, here."""
@@ -193,7 +171,7 @@ class Catalog:
         if found is None:
             with self._lock:
                 flagged = {one.class_id for one in self._classes.values() if one.flags.get(RESTRICTED)}
-                found = self._restricted = self._with_derived(flagged)
+                found = self._restricted = self.with_derived(flagged)
         return found
 
     def entries(self) -> Iterable[ClassEntry]:
@@ -213,9 +191,10 @@ class Catalog:
             ids = {one.class_id for one in self._classes.values() if one.identity == wanted}
             if entry is not None:
                 ids.add(entry.class_id)
-            return self._with_derived(ids)
+            return self.with_derived(ids)
 
-    def _with_derived(self, ids: set[int]) -> frozenset[int]:
+    def with_derived(self, ids: set[int]) -> frozenset[int]:
+        """Class ids with those of all classes that derive from them, here."""
         size = -1
         while size != len(ids):
             size = len(ids)
@@ -234,16 +213,16 @@ class Catalog:
             entry = self._by_identity.get(identity_of(cls))
             if entry is None or not issubclass(cls, durable.Durable):
                 return None
-            _check_flags(entry, cls)
+            check_flags(entry, cls)
             self._bind(entry, cls)
             return entry
 
     def _bind(self, entry: ClassEntry, cls: type[durable.Durable]) -> None:
-        self._settle(entry, cls)
         entry.cls = cls
         for shape in entry.by_names.values():
             shape.cls = None
         self._by_type[cls] = entry
+        self._settle(entry, cls)
 
     def redefine(self, cls: type[durable.Durable]) -> list[int]:
         """Let a class that was just defined take the place of its earlier definition, if there is one in use here.
@@ -256,7 +235,7 @@ class Catalog:
             found = [one for one in self._classes.values() if one.identity == wanted and one.cls not in (None, cls)]
             with suppress(ObjectError):
                 for entry in found:
-                    _check_flags(entry, cls)
+                    check_flags(entry, cls)
                 for entry in found:
                     self._bind(entry, cls)
                 return [entry.class_id for entry in found]
@@ -274,7 +253,7 @@ class Catalog:
             self._add_class(entry)
             self._by_type[cls] = entry
             register_class(cls, replace=False)
-            self._pending[_CLASS + keys.encode_uint(entry.class_id)] = entry.encode()
+            self._pending[class_key(entry.class_id)] = entry.encode()
             return entry
 
     def class_id(self, cls: type[durable.Durable]) -> int:
@@ -345,7 +324,7 @@ class Catalog:
             entry.identity = new_identity or f"{module}:{qualname}"
             entry.module, entry.qualname, entry.cls = module, qualname, None
             self._by_identity[entry.identity] = entry
-            self._pending[_CLASS + keys.encode_uint(entry.class_id)] = entry.encode()
+            self._pending[class_key(entry.class_id)] = entry.encode()
 
     def add_pending(self, batch: Batch) -> dict[bytes, bytes]:
         """Put waiting entries into a batch; give the result to `committed` when it is in."""
@@ -374,6 +353,7 @@ class Catalog:
         self._restricted = None
         self._by_identity.setdefault(entry.identity, entry)
         self.has_immutable |= entry.immutable
+        self.protection.met(entry)
 
     def _add_shape(self, shape: Shape) -> None:
         self.shapes[shape.shape_id] = shape
@@ -385,15 +365,3 @@ class Catalog:
             reserved = self._storage.reserve(kind, _IDS_RESERVED_AT_ONCE)
             free.extend(FIRST_FREE_ID + number for number in reversed(reserved))
         return free.pop()
-
-
-def _check_flags(entry: ClassEntry, cls: type) -> None:
-    """Raise when `cls` says of its objects' layout what is not true of those stored."""
-    declared = getattr(cls, "_perdure_flags_", {})
-    for flag in ("immutable", "intern"):
-        stored, wanted = bool(entry.flags.get(flag)), bool(declared.get(flag))
-        if stored != wanted:
-            raise ObjectError(
-                f"the {flag} flag of {entry.identity} is {stored} in this database and {wanted} in the class; "
-                f"declare it as it was, or store the new class under another id"
-            )

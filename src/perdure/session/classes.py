@@ -6,7 +6,7 @@ The identity of a class is the string given as `id`, else `module:qualname`. It 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakSet
 
 from perdure.errors import ClassNotFoundError
@@ -45,6 +45,11 @@ def is_redefinition(cls: type, earlier: type) -> bool:
     return issubclass(earlier, StandIn) or getattr(cls, _FROZEN, False) == getattr(earlier, _FROZEN, False)
 
 
+def registered_class(identity: str) -> type[durable.Durable] | None:
+    """The class of an identity as this process defined it last, if it did."""
+    return _registered.get(identity)
+
+
 def resolve_class(identity: str, module: str, qualname: str, *, imports: bool = True) -> type[durable.Durable]:
     """The class of an identity: registered, importable, or else a stand-in that tells why it is not.
 
@@ -70,7 +75,11 @@ def resolve_class(identity: str, module: str, qualname: str, *, imports: bool = 
     return _stand_in(identity, module, qualname, f"{module}.{qualname} is no durable class of identity {identity!r}")
 
 
-class StandIn(durable.Durable):
+class _Fielded(durable.Durable):
+    """Has the real `__dict__` of the instances."""
+
+
+class StandIn(_Fielded):
     """An object whose class cannot be imported here.
 
     Its stored fields can be read as attributes, and it is stored again as it was. Using it in any other way
@@ -85,6 +94,16 @@ class StandIn(durable.Durable):
 
     def __delattr__(self, name: str) -> None:
         raise self._perdure_error_()
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        return durable.visible_fields(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self!r} cannot be pickled or copied")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(f"{self!r} cannot be pickled or copied")
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("__") and name.endswith("__"):
@@ -112,7 +131,7 @@ def durable_bases(cls: type[durable.Durable]) -> list[type[durable.Durable]]:
     """The nearest durable classes above `cls` that instances are stored under."""
     found: list[type[durable.Durable]] = []
     for base in cls.__mro__[1:]:
-        if base in (durable.Durable, StandIn) or not issubclass(base, durable.Durable):
+        if base in (durable.Durable, _Fielded, StandIn) or not issubclass(base, durable.Durable):
             continue
         if getattr(base, "_perdure_abstract_", None) is base or any(issubclass(one, base) for one in found):
             continue

@@ -56,7 +56,7 @@ class Connection(Embedding):
     Made by `Database.connect`. `collects` says whether commits drop objects that nothing holds.
     """
 
-    __slots__ = ("_reads", "collects", "declarations", "is_fixed", "obsolete", "rollbacks")
+    __slots__ = ("_reads", "collects", "declarations", "grants", "is_fixed", "obsolete", "rollbacks")
 
     def __init__(
         self, database: Database, view: View, *, writable: bool = True, budget: int = 64 << 20, collects: bool = True
@@ -74,6 +74,8 @@ class Connection(Embedding):
         """How often pending changes were undone: what was worked out from them may be wrong then."""
         self.declarations: Any = None
         """What `perdure.declared` has read of this connection."""
+        self.grants: Any = None
+        """What `perdure.security` has read of this connection."""
 
     # -- savepoints ----------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from perdure.workspace.information import (
     set_cache_size,
 )
 from perdure.workspace.locking import LockedManager
+from perdure.workspace.masking import init_data_masking
 from perdure.workspace.protecting import init_data_filter
 from perdure.workspace.read_only import ReadOnlyManager, begin_read_only, in_read_only, read_only
 from perdure.workspace.restricting import set_restricted
@@ -92,6 +93,7 @@ __all__ = [
     "in_read_only",
     "init",
     "init_data_filter",
+    "init_data_masking",
     "locked",
     "open",
     "read_only",

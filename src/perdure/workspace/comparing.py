@@ -10,7 +10,8 @@ from perdure.model import Memo, scope, uuid
 from perdure.model.base import field_dict
 from perdure.query.evaluation import Evaluation
 from perdure.query.finding import expression_of
-from perdure.session import Forwarding
+from perdure.security import readable_fields
+from perdure.session import Forwarding, is_protected
 from perdure.storage import spaces
 
 __all__ = ["compare", "describe", "get_address", "get_type"]
@@ -98,11 +99,16 @@ def _key(value: Any) -> Any:
     return (Memo, uuid(value)) if isinstance(value, Memo) else value
 
 
+_UNREADABLE = "?"
+
+
 def describe(obj: Any, /) -> dict[str, Any]:
-    """What is known of a memo object, for debugging: `uuid`, `type`, `size_of` (its record, in bytes), `field_layout`.
+    """What is known of a memo object, for debugging: `uuid`, `type`, `size_of` (its record, in bytes), `field_layout`,
+    `protected_fields` (whether they are) and then `field_offset_range`, the number of fields known of its class.
 
     The layout has the types of the fields by name: under `pos_vt` when the object finds them by position, under
-    `kv_index` when it has so many that it looks them up by name; `index_vt` is empty here.
+    `kv_index` when it has so many that it looks them up by name; `index_vt` is empty here. A protected field that may
+    not be read has the type `?`, and then the size is 0.
 
     Raises `TypeError` for anything but a memo object.
     """
@@ -110,15 +116,18 @@ def describe(obj: Any, /) -> dict[str, Any]:
         raise TypeError(f"describe takes a memo object, not {type(obj).__name__}")
     connection = scope.connection_of(obj)
     identity = uuid(obj)
-    durable.load(obj)
-    kinds = {name: type(value).__name__ for name, value in durable.fields(obj).items()}
+    readable = readable_fields(obj)
+    kinds = {name: type(readable[name]).__name__ if name in readable else _UNREADABLE for name in durable.fields(obj)}
+    protected = is_protected(type(obj), connection.catalog)
     with connection.lock:
         connection.flush()
         record = connection.read(spaces.RECORDS.id, keys.encode_uint(durable.oid_of(obj))) or b""
     return {
         "uuid": identity,
         "type": f"{type(obj).__module__}.{type(obj).__qualname__}",
-        "size_of": len(record),
+        "size_of": len(record) if len(readable) == len(kinds) else 0,
+        "protected_fields": protected,
+        "field_offset_range": len(durable.layout_for(type(obj)).names) if protected else 0,
         "field_layout": {
             "pos_vt": {} if durable.is_wide(obj) else kinds,
             "index_vt": {},

@@ -16,7 +16,7 @@ from perdure.model import scope
 from perdure.model.attributes import assign
 from perdure.model.restriction import NONE, Restriction
 from perdure.query import Query
-from perdure.security import FILTERS, clear_bindings, read_binding
+from perdure.security import FILTERS, MASKS, Binding, clear_bindings, forget_live, read_binding
 from perdure.session import Forwarding
 from perdure.workspace.atomic import AsyncAtomicManager, AtomicManager
 from perdure.workspace.prefix import OpenOptions
@@ -65,6 +65,7 @@ def init(
     restricted: bool = False,
     restricted_context: ContextVar[Any] | None = None,
     data_filter: Mapping[str, Any] | None = None,
+    data_masking: Mapping[str, Any] | None = None,
 ) -> None:
     """Start using the prefixes in a directory, which is made when it does not exist.
 
@@ -79,7 +80,14 @@ def init(
     collection of them, by default all prefixes, also future ones; `mode`, `"RELEASE"` (the default), where nothing of
     them is seen without a predicate, or `"DEBUG"`, where all is.
 
-    Raises `RuntimeError` when this process is initialized already, or `rpc` is given without that module.
+    `data_masking` says whose account decides what can be done with protected fields: a mapping with `context_var`, a
+    `ContextVar` that has the account; `prefix`, the name of the `prefix` that is opened at once, by default all
+    prefixes, also future ones; `missing_value_placeholder`, what is read in place of a value that may not be read,
+    where without it `PermissionError` is raised; `mode`, `"RELEASE"` (the default), or `"DEBUG"`, where the account -1
+    may read and -2 do everything.
+
+    Raises `RuntimeError` when this process is initialized already, or `rpc` is given without that module; `TypeError`
+    and `ValueError` for options that make no sense.
 
     >>> perdure.init("data", prefix="main")  # doctest: +SKIP
     """
@@ -88,6 +96,7 @@ def init(
         raise WorkspaceError("perdure is already initialized; close() it first")
     _check_rpc(rpc)
     filtered = None if data_filter is None else read_binding("data_filter", data_filter)
+    masked = None if data_masking is None else read_binding("data_masking", data_masking, placeholder=True)
     settings = Settings(
         autocommit=bool(autocommit),
         autocommit_interval=int(autocommit_interval),
@@ -99,15 +108,19 @@ def init(
         restricted=bool(restricted),
         restricted_context=restricted_context,
     )
-    started = Workspace(Path(dbzero_root).absolute(), settings)
-    _workspace, _owner_process = started, os.getpid()
+    _workspace, _owner_process = Workspace(Path(dbzero_root).absolute(), settings), os.getpid()
     if filtered is not None:
         FILTERS.bind(*filtered)
-    _start(started, rpc, None if prefix is None else (prefix, "rw" if read_write else "r"))
+    _start(_workspace, rpc, None if prefix is None else (prefix, "rw" if read_write else "r"), masked)
 
 
-def _start(started: Workspace, rpc: Mapping[str, Any] | None, first: tuple[str, str] | None) -> None:
-    """Let the rest of the process use a workspace, and open its first prefix, given with the mode."""
+def _start(
+    started: Workspace,
+    rpc: Mapping[str, Any] | None,
+    first: tuple[str, str] | None,
+    masked: tuple[Binding, frozenset[str] | None] | None,
+) -> None:
+    """Let the rest of the process use a workspace, open its first prefix, given with the mode, and bind its masks."""
     scope.install(started)
     atexit.register(_close_at_exit)
     try:
@@ -115,9 +128,19 @@ def _start(started: Workspace, rpc: Mapping[str, Any] | None, first: tuple[str, 
             _start_rpc(rpc)
         if first is not None:
             open(*first)
+        if masked is not None:
+            bind_masks(*masked)
     except BaseException:
         _end()
         raise
+
+
+def bind_masks(binding: Binding, names: frozenset[str] | None) -> None:
+    """Bind the protected fields of some open prefixes, or of all prefixes, to an account; see `init`."""
+    for name in names or ():
+        if not scope.is_open(name):
+            raise ValueError(f"data masking of the prefix {name}: it is not open; open it first")
+    MASKS.bind(binding, names)
 
 
 def _one_of(no_auto_migrate: bool | None, no_auto_migration: bool | None) -> bool | None:
@@ -226,6 +249,7 @@ def _end() -> None:
             scope.install(None)
             scope.set_current(None)
             clear_bindings()
+            forget_live()
             atexit.unregister(_close_at_exit)
 
 

@@ -14,9 +14,9 @@ from typing import Any
 from perdure.declared import recall
 from perdure.engine.lock_file import LockFile
 from perdure.errors import ConflictError, PerdureError, WorkspaceError
-from perdure.model import scope
+from perdure.model import keep_protection, scope
 from perdure.model.restriction import NONE, Restriction, lift, restrict
-from perdure.security import name_prefix
+from perdure.security import name_prefix, note_live
 from perdure.session import Connection, Database
 from perdure.workspace.atomic import Blocks
 from perdure.workspace.autocommit import Autocommit
@@ -107,7 +107,9 @@ class Workspace:
         self.prefixes[name] = prefix
         self._known[prefix.database.uuid] = name
         name_prefix(prefix.database.uuid, name)
+        note_live(prefix.connection)
         scope.opened(prefix.connection)
+        keep_protection(prefix.connection)
         recall(prefix.connection)
         restrict(prefix.database.uuid, options.restriction)
         self._share_cache()
