@@ -743,14 +743,3 @@ def load(Durable obj):
 
 include "durable_told.pxi"
 include "durable_fields.pxi"
-
-
-def is_volatile(str name):
-    """Whether fields of this name are never stored."""
-    return _is_volatile(name)
-
-
-def describe(Durable obj):
-    """`<module.Class #oid>` for messages; never loads."""
-    cdef object cls = type(obj)
-    return "<%s.%s #%s>" % (cls.__module__, cls.__qualname__, obj.oid if obj.oid else "new")

@@ -84,3 +84,14 @@ def set_field(Durable obj, str name, value):
         put_field(obj, index, value)
     else:
         PyObject_GenericSetAttr(obj, name, value)
+
+
+def is_volatile(str name):
+    """Whether fields of this name are never stored."""
+    return _is_volatile(name)
+
+
+def describe(Durable obj):
+    """`<module.Class #oid>` for messages; never loads."""
+    cdef object cls = type(obj)
+    return "<%s.%s #%s>" % (cls.__module__, cls.__qualname__, obj.oid if obj.oid else "new")

@@ -1,4 +1,4 @@
-"""What an object tells of itself without being loaded. Part of the pure twin of `durable.pyx`."""
+"""What an object tells of itself unloaded, and is told when it was stored. Part of the pure twin of `durable.pyx`."""
 
 from __future__ import annotations
 
@@ -59,3 +59,34 @@ def owner_of(obj: Durable) -> Any:
 def size_of(obj: Durable) -> int:
     """Bytes charged to the cache for this object."""
     return obj._perdure_struct_.size
+
+
+def mark_clean(obj: Durable, size: int, has_references: bool = True) -> None:
+    """The state of the object equals what is stored; `size` is what it costs the cache, in bytes."""
+    struct = obj._perdure_struct_
+    assert struct.owner is not None
+    struct.referring = has_references
+    struct.owner.cached_bytes += size - struct.size
+    struct.size = size
+    struct.state = CLEAN
+    struct.touched = 1
+
+
+def begin_store(obj: Durable) -> None:
+    """The object is about to be encoded: a change from now on, by another thread, registers it again."""
+    obj._perdure_struct_.state = CLEAN
+
+
+def stored(obj: Durable, size: int, has_references: bool = True) -> None:
+    """The object was encoded; `size` is what it costs the cache, in bytes. See `begin_store`."""
+    struct = obj._perdure_struct_
+    assert struct.owner is not None
+    struct.referring = has_references
+    struct.owner.cached_bytes += size - struct.size
+    struct.size = size
+    struct.touched = 1
+
+
+def has_references(obj: Durable) -> bool:
+    """Whether the stored record of the object refers to others."""
+    return obj._perdure_struct_.referring

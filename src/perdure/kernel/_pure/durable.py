@@ -26,9 +26,12 @@ from perdure.kernel._pure._layout import SLOTS, Layout, bit, layout_for
 from perdure.kernel._pure._parts import are_in_use, clear, ghost_parts, loaded_parts
 from perdure.kernel._pure._states import CLEAN, DEAD, DIRTY, GHOST, MAP_ONLY, NEW, PINNED
 from perdure.kernel._pure._told import (
+    begin_store,
+    has_references,
     is_building,
     is_frozen,
     is_transient,
+    mark_clean,
     oid_of,
     owner_of,
     parts_of,
@@ -36,6 +39,7 @@ from perdure.kernel._pure._told import (
     set_state,
     size_of,
     state_of,
+    stored,
 )
 from perdure.kernel._pure._watched import (
     CREATE,
@@ -360,8 +364,16 @@ class Owner:
     """What loads and registers durable objects: the base of a connection, with its identity map."""
 
     __slots__ = (
-        "objects", "classes", "created", "dirty", "writable", "gate", "gate_thread", "cached_bytes", "unfreed",
         "budget",
+        "cached_bytes",
+        "classes",
+        "created",
+        "dirty",
+        "gate",
+        "gate_thread",
+        "objects",
+        "unfreed",
+        "writable",
     )  # fmt: skip
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -579,37 +591,6 @@ def detach(obj: Durable) -> None:
     """Cut the object from its owner; what it has loaded is dropped."""
     make_ghost(obj)
     obj._perdure_struct_.owner = None
-
-
-def mark_clean(obj: Durable, size: int, has_references: bool = True) -> None:
-    """The state of the object equals what is stored; `size` is what it costs the cache, in bytes."""
-    struct = obj._perdure_struct_
-    assert struct.owner is not None
-    struct.referring = has_references
-    struct.owner.cached_bytes += size - struct.size
-    struct.size = size
-    struct.state = CLEAN
-    struct.touched = 1
-
-
-def begin_store(obj: Durable) -> None:
-    """The object is about to be encoded: a change from now on, by another thread, registers it again."""
-    obj._perdure_struct_.state = CLEAN
-
-
-def stored(obj: Durable, size: int, has_references: bool = True) -> None:
-    """The object was encoded; `size` is what it costs the cache, in bytes. See `begin_store`."""
-    struct = obj._perdure_struct_
-    assert struct.owner is not None
-    struct.referring = has_references
-    struct.owner.cached_bytes += size - struct.size
-    struct.size = size
-    struct.touched = 1
-
-
-def has_references(obj: Durable) -> bool:
-    """Whether the stored record of the object refers to others."""
-    return obj._perdure_struct_.referring
 
 
 def revive(obj: Durable) -> None:
