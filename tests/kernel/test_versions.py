@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 import zlib
-from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -156,38 +155,6 @@ def test_keys_that_are_no_bytes_are_refused(versions):
 def test_values_that_are_no_bytes_are_refused(versions):
     with pytest.raises(TypeError):
         list(versions.seal_many({b"k": "text"}, 1))
-
-
-@pytest.mark.parametrize("versions", TWINS)
-@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40), max_size=40))
-def test_runs_name_exactly_the_ids(versions, ids):
-    keys = sorted(encode_uint(number) + tail for number in ids for tail in (b"", b"x", b"\xff\xff"))
-    numbers = decode_varints(versions.encode_runs(keys))
-    runs, end = [], 0
-    for gap, count in zip(numbers[1::2], numbers[2::2], strict=True):
-        runs.append((end + gap, count))
-        end += gap + count
-    assert numbers[0] == len(runs)
-    assert [number for first, count in runs for number in range(first, first + count)] == sorted(set(ids))
-    assert all(run[0] + run[1] < following[0] for run, following in pairwise(runs))
-
-
-def decode_varints(data):
-    numbers, number, shift = [], 0, 0
-    for byte in data:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            numbers.append(number)
-            number = shift = 0
-    return numbers
-
-
-@pytest.mark.parametrize("versions", TWINS)
-@pytest.mark.parametrize("bad", [b"", b"\x80", b"\xf8\x00", b"\xfc" + b"\0" * 9])
-def test_keys_without_an_id_make_no_runs(versions, bad):
-    with pytest.raises(ValueError, match="object id"):
-        versions.encode_runs([bad])
 
 
 chains = st.dictionaries(

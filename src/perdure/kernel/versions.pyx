@@ -284,32 +284,4 @@ cdef Py_ssize_t _read_uint(const uint8_t* data, Py_ssize_t size, uint64_t* out) 
     return more + 1
 
 
-def encode_runs(list keys):
-    """The runs of the object ids that the sorted `keys` start with: how many, then for each run the gap before it and
-    its length, all variable-length numbers."""
-    cdef Buffer runs
-    cdef bytes key, head
-    cdef uint64_t number = 0, first = 0, last = 0, end = 0, count = 0
-    buffer_init(&runs)
-    try:
-        for key in keys:
-            if _read_uint(_data(key), PyBytes_GET_SIZE(key), &number) == 0:
-                raise ValueError(f"the key 0x{key.hex()} does not start with an object id")
-            if count and number == last:
-                continue
-            if not count or number != last + 1:
-                if count:
-                    put_varint(&runs, last - first + 1)
-                    end = last + 1
-                put_varint(&runs, number - end)
-                first = number
-                count += 1
-            last = number
-        if count:
-            put_varint(&runs, last - first + 1)
-        head = buffer_bytes(&runs)
-        runs.size = 0
-        put_varint(&runs, count)
-        return buffer_bytes(&runs) + head
-    finally:
-        buffer_free(&runs)
+include "versions_runs.pxi"

@@ -79,27 +79,16 @@ def decode(state: int, data: bytes) -> LogEntry:
         space = reader.take(1)[0]
         if space >= len(SPACES):
             raise CorruptRecordError(f"damaged database: the log entry of state {state} names no known space")
-        count = reader.varint()
-        changes[space] = (
-            _take_runs(reader, count) if SPACES[space].log == "ids" else [reader.sized() for _ in range(count)]
-        )
+        if SPACES[space].log == "ids":
+            changes[space] = reader.runs()
+        else:
+            changes[space] = [reader.sized() for _ in range(reader.varint())]
     return LogEntry(state, time, user, description, extension, transaction, changes)
 
 
 def decode_time(data: bytes) -> int:
     """The time of an entry without the rest."""
     return int.from_bytes(data[1 : 1 + _TIME_BYTES], "big")
-
-
-def _take_runs(reader: ByteReader, count: int) -> Runs:
-    runs: Runs = []
-    position = 0
-    for _ in range(count):
-        first = position + reader.varint()
-        length = reader.varint()
-        runs.append((first, length))
-        position = first + length
-    return runs
 
 
 def merge_changes(entries: Iterable[LogEntry]) -> Changes:

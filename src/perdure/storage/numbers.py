@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perdure.errors import CorruptRecordError
+from perdure.kernel import versions
 
 __all__ = ["ByteReader", "put_bytes", "put_varint", "unzigzag", "zigzag"]
 
@@ -65,6 +66,11 @@ class ByteReader:
                 return number
             shift += 7
         raise CorruptRecordError("damaged database: a number is cut short")
+
+    def runs(self) -> list[tuple[int, int]]:
+        """The next runs of object ids; see `versions.encode_runs`."""
+        found, self._position = versions.decode_runs(self._data, self._position)
+        return found
 
     def sized(self) -> bytes:
         """The next length and so many bytes."""

@@ -16,7 +16,7 @@ from .spaces import SPACES
 __all__ = ["AFTER_ALL", "View", "chain_value", "chain_versions"]
 
 _PART_MIN, _PART_MAX = 16, 1024
-_RUN, _CLOSE = 8, 3
+_RUN, _CLOSE = 8, 2
 """From so many keys on, at most so far apart in the mean, stepping over entries is quicker than seeking each."""
 AFTER_ALL = versions.suffix(0) + b"\0"
 """Appended to a key: after every version of it."""

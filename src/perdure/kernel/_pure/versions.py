@@ -8,8 +8,7 @@ from operator import index
 from typing import TypeVar, overload
 
 from perdure.errors import CorruptRecordError
-from perdure.kernel._keyparts import Taker
-from perdure.kernel._pure.codec_write import varint
+from perdure.kernel._pure._runs import decode_runs, encode_runs
 
 __all__ = [
     "DELTA",
@@ -19,6 +18,7 @@ __all__ = [
     "Sealed",
     "add_counters",
     "crc32",
+    "decode_runs",
     "encode_runs",
     "fold_scan",
     "open_head",
@@ -374,17 +374,3 @@ def open_scan(
             return out, out[-1][0] if reverse else key
         out.append((key, open_head(key, stored, space)))
     return out, None
-
-
-def encode_runs(keys: list[bytes]) -> bytes:
-    """The runs of the object ids that the sorted `keys` start with: how many, then for each run the gap before it and
-    its length, all variable-length numbers."""
-    try:
-        numbers = sorted({Taker(key, 0).uint() for key in keys})
-    except CorruptRecordError:
-        raise ValueError("a key does not start with an object id") from None
-    starts = [number for number, before in zip(numbers, [-2, *numbers], strict=False) if number != before + 1]
-    ends = [number + 1 for number, after in zip(numbers, [*numbers[1:], -1], strict=False) if after != number + 1]
-    gaps = [start - end for start, end in zip(starts, [0, *ends], strict=False)]
-    sizes = [end - start for start, end in zip(starts, ends, strict=True)]
-    return varint(len(starts)) + b"".join([varint(gap) + varint(size) for gap, size in zip(gaps, sizes, strict=True)])
