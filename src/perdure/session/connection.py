@@ -194,6 +194,8 @@ class Connection(Embedding):
 
     def _required(self) -> dict[int, list[bytes]]:
         """Objects that got a reference or a tag: they must not have been deleted by another commit."""
+        if not self.overlay.holders and _TAGS not in self.overlay.puts:
+            return {}
         created = self.overlay.created
         holders = self.overlay.holders.items()
         held = changes.encode_ids([oid for oid, change in holders if change > 0 and oid not in created])

@@ -108,12 +108,19 @@ class Flushing(Objects):
                 ids.reverse()
                 records.store_new(self, fresh, ids, self._types, content, overlay.holders, overlay.created, self.refer)
             if changed:
+                self._learn_first(changed[-1])
                 content = overlay.begin_puts(_RECORDS)
                 records.store_changed(self, changed, self._types, content, overlay.holders, overlay.touched, self.refer)
         finally:
             self._reserved = []
             self.created.extend(reversed(fresh))
             self.dirty.extend(reversed(changed))
+
+    def _learn_first(self, obj: durable.Durable) -> None:
+        """Let a commit of one changed object take the quick path, too."""
+        cls = type(obj)
+        if cls not in self._types and not builtin_id(cls) and durable.state_of(obj) == durable.DIRTY:
+            self.learn_type(cls)
 
     def _new_ids(self, fresh: list[durable.Durable]) -> list[int]:
         """Ids for those of the new objects that have none yet, or more."""

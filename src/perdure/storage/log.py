@@ -44,13 +44,14 @@ class LogEntry:
 
 def encode(entry: LogEntry, written: Mapping[int, list[bytes]]) -> bytes:
     """The stored form of an entry whose changes are the sorted keys `written`, by space; the state is its key."""
-    texts = (entry.user.encode(), entry.description.encode(), entry.extension, entry.transaction)
     out = bytearray(1)
     out += entry.time.to_bytes(_TIME_BYTES, "big")
-    for bit, text in enumerate(texts):
-        if text:
-            out[0] |= 1 << bit
-            put_bytes(out, text)
+    if entry.user or entry.description or entry.extension or entry.transaction:
+        texts = (entry.user.encode(), entry.description.encode(), entry.extension, entry.transaction)
+        for bit, text in enumerate(texts):
+            if text:
+                out[0] |= 1 << bit
+                put_bytes(out, text)
     for space, keys in sorted(written.items()):
         kind = SPACES[space].log
         if not keys or kind is None:

@@ -74,6 +74,9 @@ def commit_together(prefixes: Sequence[Prefix], *, undo: bool = True) -> None:
     Raises `ConflictError` when another commit was first in one of them; with `undo`, the changes are dropped then.
     """
     writable = [prefix for prefix in prefixes if prefix.writable]
+    if len(writable) == 1:
+        writable[0].commit(undo=undo)
+        return
     with locked_all([prefix.connection for prefix in writable]), ExitStack() as stack:
         for prefix in writable:
             stack.enter_context(prefix.exclusively())
