@@ -216,14 +216,13 @@ def _drop_field(obj: Durable, index: int, name: str) -> None:
 def visible_fields(obj: Durable, left_out: Iterable[str] = ()) -> dict[str, Any]:
     """`fields` of the loaded object as the caller may see them, without those `left_out`."""
     load(obj)
-    found = fields(obj)
-    for name in left_out:
-        found.pop(name, None)
+    names = [name for name in list(fields(obj)) if name not in left_out]
     watched = obj._perdure_struct_.layout.watched
-    for name in list(found) if watched or is_sifting() else ():
-        answer = ask(obj, name, READ) if watched else GRANTED
+    answers = [ask(obj, name, READ) if watched else GRANTED for name in names]  # first: no value is in this frame yet
+    found = fields(obj)
+    for name, answer in zip(names, answers, strict=True):
         found[name] = release(found[name]) if answer is GRANTED else answer
-    return found
+    return {name: found[name] for name in names}
 
 
 def remove_field(obj: Durable, name: str) -> None:
