@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from perdure.kernel import durable
 from perdure.query import ObjectTagManager, Query, find_in
+from perdure.security import is_visible
 from perdure.zodb.committing import Committing
 from perdure.zodb.POSException import ConnectionStateError, InvalidObjectReference, POSKeyError
 from perdure.zodb.root import Root
@@ -56,12 +57,15 @@ class Connection(Committing):
         return Root(self.get(z64))
 
     def get(self, oid: bytes) -> Any:
-        """The object of an id. Raises `POSKeyError` when there is none."""
+        """The object of an id. Raises `POSKeyError` when there is none, or none that may be seen."""
         self._check_open()
         number = u64(oid) or self._session.root_oid
         if not number:
             raise POSKeyError(oid)
-        return self._session.get(number)
+        found = self._session.get(number)
+        if not is_visible(found):
+            raise POSKeyError(oid)
+        return found
 
     __getitem__ = get
 

@@ -27,6 +27,9 @@ class PersistentList(Persistent, UserList[Any]):
     __hash__ = None
     __repr__ = UserList.__repr__
 
+    def __getitem__(self, index: Any) -> Any:
+        return durable.release(super().__getitem__(index))
+
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         durable.mark_dirty(self)
         self.data[index] = value
@@ -57,6 +60,7 @@ class PersistentList(Persistent, UserList[Any]):
 
     def pop(self, index: SupportsIndex = -1) -> Any:
         """Remove an item, by default the last one, and give it."""
+        _ = self[index]  # refused when it may not be seen
         durable.mark_dirty(self)
         return self.data.pop(index)
 

@@ -27,6 +27,9 @@ class PersistentMapping(Persistent, UserDict[Any, Any]):
     __hash__ = None  # type: ignore[assignment]
     __repr__ = UserDict.__repr__
 
+    def __getitem__(self, key: Hashable) -> Any:
+        return durable.release(super().__getitem__(key))
+
     def __setitem__(self, key: Hashable, value: Any) -> None:
         durable.mark_dirty(self)
         self.data[key] = value
@@ -45,11 +48,14 @@ class PersistentMapping(Persistent, UserDict[Any, Any]):
     def pop(self, key: Hashable, *default: Any) -> Any:
         """Remove a key and give its value, or `default` when it is not there."""
         if key in self.data:
+            durable.release(self.data[key])
             durable.mark_dirty(self)
         return self.data.pop(key, *default)
 
     def popitem(self) -> tuple[Any, Any]:
         """Remove the newest item and give it."""
+        for value in list(self.data.values())[-1:]:
+            durable.release(value)
         durable.mark_dirty(self)
         return self.data.popitem()
 
@@ -57,7 +63,7 @@ class PersistentMapping(Persistent, UserDict[Any, Any]):
         """The value of a key; set to `default` when it is not there."""
         if key not in self.data:
             self[key] = default
-        return self.data[key]
+        return self[key]
 
     def __ior__(self: _M, other: Mapping[Any, Any]) -> _M:  # type: ignore[override,misc]
         durable.mark_dirty(self)
