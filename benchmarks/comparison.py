@@ -28,10 +28,11 @@ def installed(system: str) -> bool:
 
 
 class Plan(NamedTuple):
-    """One workload of a system: the database it starts from, and its own size (0: the common one)."""
+    """One workload of a system: the database it starts from, its own size (0: the common one), and its most runs."""
 
     starts_from: str
     own_size: int
+    most_runs: int
 
 
 def _rotated(systems: list[str], number: int) -> list[str]:
@@ -63,12 +64,13 @@ class Comparison:
         names = list(dict.fromkeys(name for plan in plans.values() for name in plan))
         for number in range(self.runs):
             for name in names:
-                for system in (
-                    self.systems[number % len(self.systems) :] + self.systems[: number % len(self.systems)]
-                ):
-                    if name in plans[system] and f"{system} {name}" not in self.failures:
+                for system in _rotated(self.systems, number):
+                    plan = plans[system].get(name)
+                    if plan is None or f"{system} {name}" in self.failures:
+                        continue
+                    if number < (plan.most_runs or self.runs):
                         tell(f"run {number + 1} of {self.runs}: {name} on {system}")
-                        self._measure(system, name, plans[system][name])
+                        self._measure(system, name, plan)
         shutil.rmtree(self.directory)
 
     def medians(self) -> dict[str, Figures]:
@@ -87,7 +89,7 @@ class Comparison:
         wanted = [
             row for row in listed if system.startswith(row[3]) and (not self.only or row[0] in self.only)
         ]
-        return {name: Plan(starts_from, own_size) for name, starts_from, own_size, _ in wanted}
+        return {name: Plan(starts_from, size, most_runs) for name, starts_from, size, _, most_runs in wanted}
 
     def _measure(self, system: str, name: str, plan: Plan) -> None:
         size = int(plan.own_size * self.scale) or self.size

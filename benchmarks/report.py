@@ -83,7 +83,7 @@ def _outcome(target: Target, medians: dict[str, Figures]) -> dict[str, Any]:
 def as_markdown(outcome: dict[str, Any]) -> str:
     """The tables that `make bench` prints and saves."""
     described = ", ".join(f"{name} {value}" for name, value in outcome["machine"].items())
-    runs = f"medians of {outcome['runs']} runs, each in a fresh process"
+    runs = f"medians of {outcome['runs']} runs (of one with 250,000 objects and more), each in a fresh process"
     parts = [
         "# Comparison",
         f"{outcome['date']}; {outcome['objects']:,} objects; {runs}.",

@@ -17,7 +17,7 @@ def main(system: str, action: str, name: str, path: str, size: str) -> Any:
     workloads, builders = load(system)
     bench = Bench(Path(path), int(size))
     if action == "list":
-        return [[name, w.starts_from, w.size, w.only] for name, w in workloads.items()]
+        return [[name, w.starts_from, w.size, w.only, w.most_runs] for name, w in workloads.items()]
     if action == "build":
         return builders[name](bench)
     return workloads[name].run(bench)

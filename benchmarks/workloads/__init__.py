@@ -25,13 +25,14 @@ class Workload:
 
     `starts_from` names the database it gets a copy of ("" for none); `size` is its own number of objects
     (0: that of the comparison), which then ends the names of its figures; `only` limits it to systems whose
-    name starts so.
+    name starts so; `most_runs` limits the runs of what takes minutes (0: as many as the others).
     """
 
     run: Callable[[Bench], Figures]
     starts_from: str = ""
     size: int = 0
     only: str = ""
+    most_runs: int = 0
 
 
 def load(system: str) -> tuple[dict[str, Workload], dict[str, Callable[[Bench], None]]]:
