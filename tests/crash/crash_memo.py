@@ -31,7 +31,7 @@ class Loop:
     """An object that holds itself, so that only a pack finds that nothing else holds it any more."""
 
     def __init__(self) -> None:
-        self.loop = [self]
+        self.loop = [db0.materialized(self)]
 
 
 @db0.memo(id="crash:MemoGraph", singleton=True)
