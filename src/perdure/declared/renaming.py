@@ -11,6 +11,7 @@ from perdure.errors import ImmutableError, ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.memo import is_memo_class
+from perdure.security import rename_masks
 from perdure.session import Connection, delete_root, identity_of, set_root
 
 __all__ = ["rename_field"]
@@ -19,8 +20,9 @@ __all__ = ["rename_field"]
 def rename_field(class_obj: type, from_name: str, to_name: str, raise_if_missing: bool = True, /) -> None:
     """Give a field of all stored instances of a class, and of those below it, another name.
 
-    Tags and indexes that are kept up for the field go with it, and the class declares the new name from now on.
-    Renaming again what was renamed does nothing. Objects made later have the fields that they are given.
+    Tags and indexes that are kept up for the field go with it, and the rights that accounts have to it; the class
+    declares the new name from now on. Renaming again what was renamed does nothing. Objects made later have the fields
+    that they are given.
 
     Raises `TypeError` for what is no memo class, `RuntimeError` when no instance ever had the field (unless
     `raise_if_missing` is False), or when one has a field of the new name, too, or the class is immutable; then
@@ -63,6 +65,7 @@ def _rename(connection: Connection, cls: type, old: str, new: str, raise_if_miss
     for class_id in family:
         for obj in instances(connection, class_id):
             _rename_in(obj, old, new)
+        rename_masks(connection, catalog.entry(class_id).identity, old, new)
     for base in stored_classes(cls):
         _rename_kept(connection, identity_of(base), old, new)
 

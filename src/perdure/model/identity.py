@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -74,14 +75,10 @@ def find_by_uuid(text: str, connection_at: Callable[[Connection], Connection] | 
             raise WorkspaceError(f"Invalid UUID {text!r}: {error}") from None
     if connection_at is not None:
         connection = connection_at(connection)
-    try:
+    found: durable.Durable | None = None
+    with contextlib.suppress(ReferenceError):
         found = connection.get(oid)
-    except ReferenceError:
-        raise _missing(text) from None
-    if is_restricted(type(found)) and not is_visible(found):
-        raise _missing(text)
+    if found is None or (is_restricted(type(found)) and not is_visible(found)):
+        # One place for both, outside of a handler, so that their errors are alike in cause and context, too.
+        raise ReferenceError(f"Invalid UUID or object has been deleted: {text}")
     return found
-
-
-def _missing(text: str) -> ReferenceError:
-    return ReferenceError(f"Invalid UUID or object has been deleted: {text}")

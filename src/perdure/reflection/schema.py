@@ -10,7 +10,7 @@ from perdure.declared import instances
 from perdure.kernel import durable
 from perdure.model import Memo, MemoBase, scope
 from perdure.model.memo import is_memo_class
-from perdure.security import readable_fields
+from perdure.security import is_visible, readable_fields
 from perdure.session import Connection, Forwarding, StandIn, identity_of
 
 __all__ = ["get_schema", "schema_of"]
@@ -22,8 +22,8 @@ def get_schema(cls: type, /) -> dict[str, dict[str, Any]]:
     """What fields the stored objects of a class have now: for each `primary_type` and `all_types`.
 
     The primary type is the most frequent one; None counts only when there is no other. References to objects are
-    reported as `MemoBase`, durable collections as Python's. Every object is read. Of protected fields, those that the
-    running context may read count; a field that it may not read of any object has no types at all.
+    reported as `MemoBase`, durable collections as Python's. Every object is read that may be seen. Of protected
+    fields, those that the running context may read count; a field that it may not read of any object has no types.
 
     Raises `TypeError` for what is no memo class.
 
@@ -44,7 +44,7 @@ def schema_of(connection: Connection, identity: str) -> dict[str, dict[str, Any]
         gone = set(connection.lifetime.orphans())
         for entry in connection.catalog.entries():
             for obj in instances(connection, entry.class_id) if entry.identity == identity else ():
-                if durable.oid_of(obj) not in gone:
+                if durable.oid_of(obj) not in gone and is_visible(obj):
                     _count_types(found, obj)
     return {name: _described(types) for name, types in found.items()}
 

@@ -23,7 +23,16 @@ from perdure.security.filtering import (
     set_judge,
     visible_ids,
 )
-from perdure.security.grants import OPERATIONS, allows, forget_live, mask_of, masks_of, note_live, put_masks
+from perdure.security.grants import (
+    OPERATIONS,
+    allows,
+    forget_live,
+    mask_of,
+    masks_of,
+    note_live,
+    put_masks,
+    rename_masks,
+)
 from perdure.security.masking import (
     check_account,
     check_content,
@@ -63,6 +72,7 @@ __all__ = [
     "put_masks",
     "read_binding",
     "readable_fields",
+    "rename_masks",
     "seen_through",
     "set_judge",
     "visible_ids",

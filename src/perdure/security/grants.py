@@ -13,7 +13,10 @@ from perdure.kernel import codec, durable, keys
 from perdure.session import Connection
 from perdure.storage import spaces
 
-__all__ = ["OPERATIONS", "allows", "forget_live", "governing", "mask_of", "masks_of", "note_live", "put_masks"]
+__all__ = [
+    "OPERATIONS", "allows", "forget_live", "governing", "mask_of", "masks_of", "note_live", "put_masks",
+    "rename_masks",
+]  # fmt: skip
 
 OPERATIONS: Final = (durable.CREATE, durable.READ, durable.UPDATE, durable.DELETE)
 _BITS = {operation: 1 << index for index, operation in enumerate(OPERATIONS)}
@@ -93,6 +96,20 @@ def _decode(data: bytes | None) -> dict[str, int]:
     if not isinstance(found, dict) or not all(type(mask) is int for mask in found.values()):
         raise CorruptRecordError("damaged grants of fields")
     return cast("dict[str, int]", found)
+
+
+def rename_masks(connection: Connection, identity: str, old: str, new: str) -> None:
+    """Let each account have for a field `new` of a class what it had for `old`, and nothing else."""
+    with connection.lock:
+        end = bytes([_KEY[0] + 1])
+        for key, data in list(connection.scan(_CATALOG, _KEY, end)):
+            masks = _decode(data) if keys.decode(key[1:])[0] == identity else {}
+            if old in masks or new in masks:
+                kept = {name: mask for name, mask in masks.items() if name not in (old, new)}
+                renamed = {new: masks[old]} if old in masks else {}
+                connection.overlay.put(_CATALOG, key, codec.encode_value({**kept, **renamed}))
+                connection.mutations += 1
+        connection.grants = None
 
 
 def put_masks(connection: Connection, identity: str, account: int, masks: Mapping[str, int]) -> None:
