@@ -1,0 +1,1 @@
+"""Case files of several law firms in one database: who sees which case, and what of it."""
