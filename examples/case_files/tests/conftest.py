@@ -12,9 +12,6 @@ from case_files.access import acting, open_cases
 from case_files.model import Case, Register, deny, grant, set_rights
 from case_files.tests.people import PEOPLE, People, make_case
 
-pytest.importorskip("fastapi", reason="the service needs FastAPI: pip install '.[examples]'")
-pytest.importorskip("httpx", reason="its tests need httpx: pip install '.[examples]'")
-
 
 @pytest.fixture
 def people(tmp_path: Path) -> Iterator[People]:
