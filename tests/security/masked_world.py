@@ -102,6 +102,12 @@ class Frozen(_Readable):
         self.part = part
 
 
+@db0.memo(protect_fields=True, immutable=True, intern=True)
+class Interned(_Readable):
+    def __init__(self, name: str, held: Secrets) -> None:
+        fill(self, name, held)
+
+
 @db0.memo(protect_fields=True, singleton=True)
 class Only(_Readable):
     def __init__(self, name: str, held: Secrets) -> None:
@@ -127,8 +133,8 @@ class Shelf:
 
 
 KINDS: dict[str, Any] = {
-    "plain": Plain, "derived": Derived, "data": Data, "frozen": Frozen, "part": Frozen, "only": Only,
-    "declared": Declared,
+    "plain": Plain, "derived": Derived, "data": Data, "frozen": Frozen, "part": Frozen, "interned": Interned,
+    "only": Only, "declared": Declared,
 }  # fmt: skip
 FIELDS = ("name", "secret", "number", "items", "due", "kind")
 
@@ -208,7 +214,7 @@ def _fill(world: MaskedWorld) -> None:
             shelf.items.append(made)
             shelf.by_name[f"{kind} {number}"] = made
             db0.tags(made).add("all", shelf)
-        if kind != "only":
+        if kind not in ("only", "interned"):
             shelf.by_name[f"{kind} known"] = world.make(kind, f"{kind} 1", world.guess)
     shelf.weak = db0.weak_proxy(shelf.by_name["plain 1"])
 
@@ -216,7 +222,7 @@ def _fill(world: MaskedWorld) -> None:
 def _touch(world: MaskedWorld) -> None:
     """Change the objects that can be changed, so that the states differ."""
     for kind, made in world.meet().objects.items():
-        for one in made if kind not in ("frozen", "part") else ():
+        for one in made if kind not in ("frozen", "part", "interned") else ():
             one.number = int(one.number)
             db0.touch(one)
 
