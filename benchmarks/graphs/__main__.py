@@ -35,10 +35,13 @@ def run(system: str, graph: str, size: int) -> dict[str, float]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def medians(system: str, graph: str, size: int, runs: int) -> dict[str, float]:
-    """The medians of several runs."""
-    found = [run(system, graph, size) for _ in range(runs)]
-    return {name: statistics.median([one[name] for one in found]) for name in found[0]}
+def medians(systems: list[str], graph: str, size: int, runs: int) -> dict[str, dict[str, float]]:
+    """The medians of several runs of each system; the systems take turns, so that all meet the same load."""
+    found = [{system: run(system, graph, size) for system in systems} for _ in range(runs)]
+    return {
+        system: {name: statistics.median([one[system][name] for one in found]) for name in found[0][system]}
+        for system in systems
+    }
 
 
 @click.command()
@@ -47,11 +50,12 @@ def medians(system: str, graph: str, size: int, runs: int) -> dict[str, float]:
 @click.option("--results", type=click.Path(path_type=Path), default=ROOT / "benchmarks" / "results")
 def main(size: int, runs: int, results: Path) -> None:
     """Measure size, creation and loading of three graphs, and look-ups of interned objects."""
+    before = os.getloadavg()[0]
     systems = ["immutable", "mutable", *(["dbzero"] if importlib.util.find_spec("dbzero") else [])]
     lines = ["| graph | system | create + commit (us) | read whole (us) | disk (bytes) |", "|---|---|---:|---:|---:|"]
     ratios = ["", "| graph | figure | ratio | at least |", "|---|---|---:|---:|"]
     for graph in GRAPHS:
-        figures = {system: medians(system, graph, size, runs) for system in systems}
+        figures = medians(systems, graph, size, runs)
         for system, one in figures.items():
             times = f"{one['create_commit'] / 1e3:.1f} | {one['read'] / 1e3:.1f}"
             lines.append(f"| {graph} | {system} | {times} | {one['disk_bytes']:.0f} |")
@@ -60,10 +64,11 @@ def main(size: int, runs: int, results: Path) -> None:
         for key, other, factor in wanted:
             ratio = figures[other][key] / figures["immutable"][key]
             ratios.append(f"| {graph} | {key} against {other} | {ratio:.1f} | {factor} |")
-    found = medians("immutable", "lookups", 100_000, runs)
+    found = medians(["immutable"], "lookups", 100_000, runs)["immutable"]
     for name, nanoseconds in found.items():
         ratios.append(f"| interned | {name}, a second | {1e9 / nanoseconds:,.0f} | {LOOKUPS_A_SECOND:,} |")
-    text = "\n".join(lines + ratios)
+    load = f"\nRuns: {runs}, medians; load of the machine before and after: {before:.1f}, {os.getloadavg()[0]:.1f}."
+    text = "\n".join([*lines, *ratios, load])
     results.mkdir(parents=True, exist_ok=True)
     (results / "graphs.md").write_text(text + "\n")
     click.echo(text)

@@ -82,14 +82,23 @@ def document(kinds: Any, number: int) -> Any:
 GRAPHS: dict[str, Callable[[Any, int], Any]] = {"event": event, "invoice": invoice, "document": document}
 
 
+SCALARS = frozenset({str, int, float})
+
+
 def read_whole(value: Any) -> int:
     """Visit every field of every object and every element of every container; how many values there are."""
-    kind = type(value).__name__
-    fields = FIELDS.get(kind)
-    if fields is not None:
-        return 1 + sum([read_whole(getattr(value, name)) for name in fields])
-    if isinstance(value, str | int | float):
+    kind = type(value)
+    if kind in SCALARS:
         return 1
-    if hasattr(value, "items"):
-        return 1 + sum([read_whole(item) for _, item in value.items()])
-    return 1 + sum([read_whole(item) for item in value])
+    count = 1
+    fields = FIELDS.get(kind.__name__)
+    if fields is not None:
+        for name in fields:
+            count += read_whole(getattr(value, name))
+    elif hasattr(value, "items"):
+        for _, item in value.items():
+            count += read_whole(item)
+    else:
+        for item in value:
+            count += read_whole(item)
+    return count

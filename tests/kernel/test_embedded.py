@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from perdure.kernel import embedded
+from perdure.kernel import durable, embedded, embedding
+from perdure.kernel._pure import durable as pure_durable
 from perdure.kernel._pure import embedded as pure
+from perdure.kernel._pure import embedding as pure_embedding
 
 TWINS = pytest.mark.parametrize("twin", [embedded, pure], ids=["imported", "pure"])
 
@@ -32,3 +34,29 @@ def test_an_embedded_dict_is_a_mapping_that_cannot_be_changed(twin: Any) -> None
 def test_tuples_and_sets_are_pythons_by_another_name(twin: Any) -> None:
     assert twin.EmbeddedTuple([1, 2]) == (1, 2) and repr(twin.EmbeddedTuple([1, 2])) == "(1, 2)"
     assert twin.EmbeddedSet([1, 2]) == {1, 2} and hash(twin.EmbeddedTuple([1])) == hash((1,))
+
+
+def contents(durable: Any, embedded: Any, embedding: Any) -> list[bytes]:
+    """The content of three objects in one twin: two equal ones and one that holds the second."""
+    thing = type(durable.Durable)(
+        "Thing",
+        (durable.Durable,),
+        {"_perdure_immutable_": True, "_perdure_interned_": True, "_perdure_domain_": "thing"},
+    )
+    values = {
+        "a": embedded.EmbeddedTuple((1, embedded.EmbeddedDict({"y": 2.0, "x": None}))),
+        "b": embedded.EmbeddedSet({3, "c"}),
+        "c": "text",
+    }
+    objects = [thing() for _ in range(3)]
+    for obj, names in zip(objects, ("abc", "bca", "c"), strict=True):
+        for name in names:
+            durable.set_field(obj, name, values[name])
+    durable.set_field(objects[2], "d", objects[1])
+    return [embedding.content(obj, lambda value: value) for obj in objects]
+
+
+def test_both_twins_write_the_same_content() -> None:
+    found = contents(durable, embedded, embedding)
+    assert found[0] == found[1] != found[2]
+    assert found == contents(pure_durable, pure, pure_embedding)

@@ -263,24 +263,34 @@ def find_known(Durable obj, dict known, dict objects, foreign):
 cdef bytes content_at(Durable obj, object foreign, int depth):
     cdef tuple signature
     cdef PyObject* found
-    cdef list values = []
+    cdef Writer writer
     if depth > _DEEPEST_CONTENT:
         raise ObjectError(f"an object of {type(obj).__qualname__} holds a reference to itself and cannot be interned")
     if obj.state <= 0:
         ensure_loaded(obj)
     if obj.mask & WIDE:
-        content_of = fields(obj)
-        for name in sorted(content_of):
-            values.append(normal(content_of[name], foreign, depth))
-        return encode_value((type(obj)._perdure_domain_, *sorted(content_of))) + encode_value(tuple(values), foreign)
+        return content_of_wide(obj, foreign, depth)
     found = PyDict_GetItemWithError(signatures, type(obj))
     if found != NULL:
         found = PyDict_GetItemWithError(<dict>found, obj.mask)
     signature = sign(obj) if found == NULL else <tuple>found
-    for index in <tuple>signature[1]:
-        value = get_field(obj, index)
-        values.append(value if is_plain(value) else normal(value, foreign, depth))
-    return <bytes>signature[0] + <bytes>encode_value(tuple(values), foreign)
+    writer_init(&writer, True)
+    try:
+        put_bytes(&writer.out, PyBytes_AS_STRING(<bytes>signature[0]), PyBytes_GET_SIZE(<bytes>signature[0]))
+        begin_tuple(&writer, len(<tuple>signature[1]), 0)
+        for index in <tuple>signature[1]:
+            value = get_field(obj, index)
+            write_value(&writer, value if is_plain(value) else normal(value, foreign, depth), foreign, 1)
+        return buffer_bytes(&writer.out)
+    finally:
+        writer_free(&writer)
+
+
+cdef bytes content_of_wide(Durable obj, object foreign, int depth):
+    cdef dict content_of = fields(obj)
+    cdef list names = sorted(content_of)
+    cdef tuple values = tuple([normal(content_of[name], foreign, depth) for name in names])
+    return <bytes>encode_value((type(obj)._perdure_domain_, *names)) + <bytes>encode_value(values, foreign)
 
 
 cdef tuple sign(Durable obj):
