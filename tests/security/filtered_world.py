@@ -18,7 +18,7 @@ import perdure as db0
 
 __all__ = [
     "ABSENT", "CANARY", "FILTER", "HELD", "HIDDEN", "KINDS", "OTHER", "FilteredWorld", "Holder", "Plain", "Shelf",
-    "acting", "build", "everything", "granted", "normal",
+    "acting", "build", "everything", "granted",
 ]  # fmt: skip
 
 FILTER: ContextVar[Any] = ContextVar("filter", default=None)
@@ -255,18 +255,3 @@ def _leave(prefix: str, shelf: Any, made: dict[str, Any]) -> None:
             del one
     db0.touch(shelf)
     db0.commit()
-
-
-_CHANGING = [
-    (re.compile(r"twin[1-4]"), "twin"),
-    (re.compile(r"\b[A-Z2-7]{24}\b"), "UUID"),
-    (re.compile(r"0x[0-9a-f]+"), "0x"),
-    (re.compile(r"-?\d{12,}"), "N"),
-]
-
-
-def normal(text: str) -> str:
-    """A text without what tells the prefixes apart in any case: names, uuids, addresses."""
-    for pattern, shown in _CHANGING:
-        text = pattern.sub(shown, text)
-    return text

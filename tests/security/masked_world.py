@@ -19,7 +19,7 @@ import perdure as db0
 
 __all__ = [
     "ACCOUNT", "ADMIN", "CANARY", "KINDS", "TWINS", "UNSET", "USER", "MaskedWorld", "Secrets", "Shelf", "acting",
-    "build", "normal",
+    "build",
 ]  # fmt: skip
 
 ACCOUNT: ContextVar[Any] = ContextVar("account")
@@ -225,18 +225,3 @@ def _touch(world: MaskedWorld) -> None:
         for one in made if kind not in ("frozen", "part", "interned") else ():
             one.number = int(one.number)
             db0.touch(one)
-
-
-_CHANGING = [
-    (re.compile(r"twin[12]"), "twin"),
-    (re.compile(r"\b[A-Z2-7]{24}\b"), "UUID"),
-    (re.compile(r"0x[0-9a-f]+"), "0x"),
-    (re.compile(r"-?\d{12,}"), "N"),
-]
-
-
-def normal(text: str) -> str:
-    """A text without what tells the prefixes apart in any case: names, uuids, addresses."""
-    for pattern, shown in _CHANGING:
-        text = pattern.sub(shown, text)
-    return text

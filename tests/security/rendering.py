@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import perdure as db0
 
-__all__ = ["attempt", "each", "rendered"]
+__all__ = ["attempt", "each", "normal", "rendered"]
 
 _DEPTH = 4
 _ITEMS = 40
@@ -75,3 +76,18 @@ def _fields(obj: Any) -> Iterable[Any]:
             continue
         except Exception as error:
             yield error
+
+
+_CHANGING = [
+    (re.compile(r"twin[1-4]"), "twin"),
+    (re.compile(r"\b[A-Z2-7]{24}\b"), "UUID"),
+    (re.compile(r"0x[0-9a-f]+"), "0x"),
+    (re.compile(r"-?\d{12,}"), "N"),
+]
+
+
+def normal(text: str) -> str:
+    """A text without what tells twin prefixes apart in any case: names, uuids, addresses."""
+    for pattern, shown in _CHANGING:
+        text = pattern.sub(shown, text)
+    return text

@@ -28,12 +28,11 @@ from .filtered_world import (
     build,
     everything,
     granted,
-    normal,
 )
 from .filtering_attacks import FILTERING_ATTACKS
 from .harmless import HARMLESS, HARMLESS_FOR_FILTERING
 from .holder_attacks import BUILTIN_ATTACKS
-from .rendering import attempt
+from .rendering import attempt, normal
 from .surface import surface
 
 VIEWS = ("head", "snapshot", "reader")

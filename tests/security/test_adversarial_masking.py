@@ -16,9 +16,9 @@ import perdure as db0
 from perdure.workspace.functions import workspace
 
 from .harmless import HARMLESS, HARMLESS_FOR_MASKING
-from .masked_world import ACCOUNT, ADMIN, CANARY, KINDS, TWINS, UNSET, USER, MaskedWorld, acting, build, normal
+from .masked_world import ACCOUNT, ADMIN, CANARY, KINDS, TWINS, UNSET, USER, MaskedWorld, acting, build
 from .masking_attacks import BUILTIN_ATTACKS, MASKING_ATTACKS
-from .rendering import attempt
+from .rendering import attempt, normal
 from .surface import surface
 
 PLACES = [("head", "error"), ("head", "placeholder"), ("snapshot", "error"), ("reader", "placeholder")]
