@@ -48,4 +48,15 @@ def test_a_transaction_larger_than_the_cache_is_not_swept_again_for_each_object(
     assert small.cached_bytes > 10 * BUDGET
     assert 0 < len(sweeps) < 300
     small.commit()
+    durable.make_ghost(items[0])
+    assert items[0].number == -1  # loading sweeps again: the commit's sweep spared what had just been used
     assert small.cached_bytes <= BUDGET
+
+
+@pytest.mark.parametrize("budget", [1, 300, 3000])
+def test_what_was_just_loaded_is_not_swept_away_by_its_own_loading(database: Database, budget: int) -> None:
+    fill(database, 100)
+    small = database.connect(budget=budget)
+    for item in get_root(small, "thing").items:
+        durable.load(item)
+        assert durable.state_of(item) == durable.CLEAN

@@ -506,9 +506,8 @@ cdef class Owner:
         """
         if self.cached_bytes > self.budget and self.cached_bytes > self.unfreed + self.budget // 4:
             self.sweep(self.budget * 3 // 4)
-            if self.cached_bytes > self.budget:  # all were used since the last sweep, which spares them once
-                self.sweep(self.budget * 3 // 4)
-            self.unfreed = self.cached_bytes
+            in_vain = self.cached_bytes if self.unfreed else 1  # the first sweep spares what was used: the second counts
+            self.unfreed = in_vain if self.cached_bytes > self.budget else 0
         return 0
 
     cpdef object ghost(self, unsigned long long oid, object cls):

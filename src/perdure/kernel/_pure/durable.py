@@ -445,9 +445,8 @@ class Owner:
         """Sweep the cache when it is over its budget."""
         if self.cached_bytes > max(self.budget, self.unfreed + self.budget // 4):
             self.sweep(self.budget * 3 // 4)
-            if self.cached_bytes > self.budget:  # all were used since the last sweep, which spares them once
-                self.sweep(self.budget * 3 // 4)
-            self.unfreed = self.cached_bytes
+            in_vain = self.cached_bytes if self.unfreed else 1  # the first sweep spares what was used: the second counts
+            self.unfreed = in_vain if self.cached_bytes > self.budget else 0
 
     def ghost(self, oid: int, cls: type[Durable]) -> Durable:
         """The object of `oid`: the one in the identity map, or a new ghost of class `cls` put there."""
