@@ -506,7 +506,7 @@ cdef class Owner:
         """
         if self.cached_bytes > self.budget and self.cached_bytes > self.unfreed + self.budget // 4:
             self.sweep(self.budget * 3 // 4)
-            in_vain = self.cached_bytes if self.unfreed else 1  # the first sweep spares what was used: the second counts
+            in_vain = self.cached_bytes if self.unfreed else 1  # the first spares what was used
             self.unfreed = in_vain if self.cached_bytes > self.budget else 0
         return 0
 

@@ -445,7 +445,7 @@ class Owner:
         """Sweep the cache when it is over its budget."""
         if self.cached_bytes > max(self.budget, self.unfreed + self.budget // 4):
             self.sweep(self.budget * 3 // 4)
-            in_vain = self.cached_bytes if self.unfreed else 1  # the first sweep spares what was used: the second counts
+            in_vain = self.cached_bytes if self.unfreed else 1  # the first spares what was used
             self.unfreed = in_vain if self.cached_bytes > self.budget else 0
 
     def ghost(self, oid: int, cls: type[Durable]) -> Durable:
