@@ -6,6 +6,7 @@ from click.testing import CliRunner, Result
 
 import perdure as db0
 from perdure.cli import main
+from perdure.kernel import durable
 from perdure.session import Database, set_root
 from perdure.storage import Batch, open_storage
 from perdure.storage.spaces import REFCOUNTS
@@ -20,7 +21,9 @@ def verify(path: Path) -> Result:
 def make_database(path: Path) -> Path:
     database = Database.open(path)
     connection = database.connect()
+    durable.set_ambient(connection)
     set_root(connection, "root", db0.dict({"mark": MARK, "inner": [1, 2], "large": dict.fromkeys(range(200))}))
+    durable.set_ambient(None)
     connection.commit()
     connection.close()
     database.close()

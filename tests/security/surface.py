@@ -11,7 +11,7 @@ _OWN = {
     "__dataclass_params__", "__dict__", "__firstlineno__", "__getnewargs__", "__match_args__", "__members__",
     "__module__", "__name__", "__orig_bases__", "__parameters__", "__protocol_attrs__", "__pyx_vtable__",
     "__qualname__", "__reduce_cython__", "__replace__", "__setstate__", "__setstate_cython__", "__slots__",
-    "__static_attributes__", "__weakref__",
+    "__slotnames__", "__static_attributes__", "__weakref__",
 }  # fmt: skip
 """What a class has from Python or its compiler, and not from perdure."""
 
