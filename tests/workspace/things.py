@@ -2,7 +2,7 @@
 
 import perdure as db0
 
-__all__ = ["Node", "Root"]
+__all__ = ["Frozen", "Late", "Node", "Quiet", "Root"]
 
 
 @db0.memo
@@ -17,3 +17,27 @@ class Node:
 class Root:
     def __init__(self, value: object = None) -> None:
         self.value = value
+
+
+@db0.memo
+class Late:
+    """Made by tests of a class that nobody has met before."""
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+
+
+@db0.memo(immutable=True)
+class Frozen:
+    """Written once."""
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+
+
+@db0.memo(no_default_tags=True)
+class Quiet:
+    """Has its type tag only while it has other tags."""
+
+    def __init__(self, name: object) -> None:
+        self.name = name

@@ -121,7 +121,7 @@ def getrefcount(value: Any, /) -> int:
 def _count_instances(cls: type[Memo], connection: Connection) -> int:
     with connection.lock:
         connection.flush()
-        ids = {entry.class_id for entry in connection.catalog.entries() if entry.identity == identity_of(cls)}
+        ids = connection.catalog.ids_of(identity_of(cls))
         if is_restricted(cls) or not connection.catalog.restricted_ids().isdisjoint(ids):
             oids = [oid for class_id in ids for oid in instance_ids(connection, class_id)]
             return len(visible_ids(connection, cls.__qualname__, oids, restricted=True))

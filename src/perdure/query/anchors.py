@@ -26,7 +26,7 @@ from perdure.query.expression import (
     Within,
     walk,
 )
-from perdure.query.labels import class_ids, class_key, read_key
+from perdure.query.labels import class_key, read_key
 from perdure.session import mark_head, passive_mark
 from perdure.storage import spaces
 
@@ -139,7 +139,7 @@ class _Check:
         if isinstance(node, Tagged):
             keys = [node.key]
         else:
-            keys = [class_key(class_id) for class_id in class_ids(self._evaluation.connection, node.identity)]
+            keys = [class_key(class_id) for class_id in self._evaluation.connection.catalog.ids_of(node.identity)]
         for key in keys:
             with self._evaluation.connection.lock:
                 if self._has_any(self._evaluation.posting(passive_mark(key))):

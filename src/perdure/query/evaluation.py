@@ -28,7 +28,7 @@ from perdure.query.expression import (
     Tagged,
     TheObject,
 )
-from perdure.query.labels import class_ids, class_key
+from perdure.query.labels import class_key
 from perdure.session import Connection, by_chunk, class_tag, postings_under
 
 __all__ = ["Common", "Evaluation", "Leaf", "Plan", "make_plan", "planner"]
@@ -289,7 +289,7 @@ def _tagged(node: Tagged, evaluation: Evaluation) -> Plan:
 
 @planner(ClassTagged)
 def _class_tagged(node: ClassTagged, evaluation: Evaluation) -> Plan:
-    ids = class_ids(evaluation.connection, node.identity)
+    ids = evaluation.connection.catalog.ids_of(node.identity)
     return _any([evaluation.posting(class_key(class_id)) for class_id in ids])
 
 

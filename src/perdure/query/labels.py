@@ -63,7 +63,7 @@ class Tag:
         """All keys that mean the tag: a class that two processes met at once has two ids."""
         if self.cls is None:
             return [keys.encode((self.kind, *self.parts))]
-        return [class_key(class_id) for class_id in class_ids(connection, cast(str, self.parts[0]))]
+        return [class_key(class_id) for class_id in connection.catalog.ids_of(cast(str, self.parts[0]))]
 
     def databases(self) -> set[object]:
         """The uuids of the databases of the objects in the tag."""
@@ -82,11 +82,6 @@ class Tag:
         if self.kind == CLASS:
             return f"<Tag of the class {self.parts[0]}>"
         return f"<Tag {'.'.join(map(str, self.parts))}>"
-
-
-def class_ids(connection: Connection, identity: str) -> list[int]:
-    """The ids that a database has for a class."""
-    return [entry.class_id for entry in connection.catalog.entries() if entry.identity == identity]
 
 
 def class_key(class_id: int) -> bytes:

@@ -3,7 +3,8 @@
 A class has a small id that never changes; its identity, module and name are one metadata entry, so that renaming
 or moving a class writes one key. A shape is a class with the names of an object's fields; each record starts with
 a shape id. New entries wait here until a commit takes them along: records that use them are in the same batch or a
-later one. Two processes that meet a new class at once give it two ids, which mean the same class.
+later one. Two processes that meet a new class at once give it two ids, which mean the same class: a process goes on
+using one of them, and an object keeps the id that it was made with, under which it is posted.
 """
 
 from __future__ import annotations
@@ -77,10 +78,8 @@ class Catalog:
             if known is None:
                 self._add_class(ClassEntry(class_id, identity, module, qualname, flags, tuple(bases)))
             elif known.encode() != value and key not in self._pending:
-                self._by_identity.pop(known.identity, None)
-                known.identity, known.module, known.qualname, known.cls = identity, module, qualname, None
+                self._move(known, identity, module, qualname)
                 known.flags, self._restricted = flags, None
-                self._by_identity[identity] = known
                 self.protection.met(known)
         for key, value in view.scan(_CATALOG, _SHAPE, b"t"):
             shape_id = keys.decode_uint(key, 1)[0]
@@ -141,7 +140,7 @@ class Catalog:
             else:
                 check_flags(entry, cls)
             entry.cls = cls
-            self._by_type[cls] = entry
+            self._by_type.setdefault(cls, entry)
             self._settle(entry, cls)
         return entry.cls
 
@@ -186,12 +185,22 @@ class Catalog:
     def family(self, cls: type) -> frozenset[int]:
         """Class ids of `cls` and of all classes that derive from it, here."""
         entry = self.find_entry(cls)
-        wanted = identity_of(cls)
         with self._lock:
-            ids = {one.class_id for one in self._classes.values() if one.identity == wanted}
+            ids = set(self.ids_of(identity_of(cls)))
             if entry is not None:
                 ids.add(entry.class_id)
             return self.with_derived(ids)
+
+    def ids_of(self, identity: str) -> list[int]:
+        """The ids of the class of an identity: two when two processes met it at once."""
+        with self._lock:
+            first = self._by_identity.get(identity)
+            if first is None:
+                return []
+            return sorted(one.class_id for one in self._named(identity)) if first.has_twin else [first.class_id]
+
+    def _named(self, identity: str) -> list[ClassEntry]:
+        return [one for one in self._classes.values() if one.identity == identity]
 
     def with_derived(self, ids: set[int]) -> frozenset[int]:
         """Class ids with those of all classes that derive from them, here."""
@@ -221,7 +230,7 @@ class Catalog:
         entry.cls = cls
         for shape in entry.by_names.values():
             shape.cls = None
-        self._by_type[cls] = entry
+        self._by_type.setdefault(cls, entry)
         self._settle(entry, cls)
 
     def redefine(self, cls: type[durable.Durable]) -> list[int]:
@@ -231,8 +240,7 @@ class Catalog:
         raises the error.
         """
         with self._lock:
-            wanted = identity_of(cls)
-            found = [one for one in self._classes.values() if one.identity == wanted and one.cls not in (None, cls)]
+            found = [one for one in self._named(identity_of(cls)) if one.cls not in (None, cls)]
             with suppress(ObjectError):
                 for entry in found:
                     check_flags(entry, cls)
@@ -263,25 +271,20 @@ class Catalog:
             return found.class_id
         return builtin_id(cls) or self.entry_for(cls).class_id
 
-    def shape_of(self, obj: durable.Durable) -> Shape:
-        """The shape of an object's present fields, made when it is new."""
+    def shape_of(self, obj: durable.Durable, entry: ClassEntry | None = None) -> Shape:
+        """The shape of an object's present fields, made when it is new; `entry` is what its class is stored under."""
         cls = type(obj)
-        entry = self._by_type.get(cls) or self.entry_for(cls)
+        entry = entry or self._by_type.get(cls) or self.entry_for(cls)
         if durable.is_wide(obj):
             return self._shape_named(entry, tuple(durable.fields(obj)))
         mask = durable.mask_of(obj)
-        by_mask = self.by_mask(cls)
+        by_mask = entry.by_mask(cls)
         found = by_mask.get(mask)
         if found is None:
             with self._lock:
                 found = self._shape_named(entry, durable.layout_for(cls).names_of(mask))
                 by_mask[mask] = found
         return found
-
-    def by_mask(self, cls: type[durable.Durable]) -> dict[int, Shape]:
-        """The shapes that are known of the objects of a class, by their masks."""
-        masks = self.entry_for(cls).masks
-        return masks.get(cls) or masks.setdefault(cls, {})
 
     def _shape_named(self, entry: ClassEntry, names: tuple[str, ...]) -> Shape:
         with self._lock:
@@ -319,12 +322,21 @@ class Catalog:
         Raises `KeyError` when no class of that identity is stored. Takes effect with the next commit.
         """
         with self._lock:
-            entry = self._by_identity[identity]
-            del self._by_identity[identity]
-            entry.identity = new_identity or f"{module}:{qualname}"
-            entry.module, entry.qualname, entry.cls = module, qualname, None
-            self._by_identity[entry.identity] = entry
-            self._pending[class_key(entry.class_id)] = entry.encode()
+            found = self._named(identity)
+            if not found:
+                raise KeyError(identity)
+            for entry in found:
+                self._move(entry, new_identity or f"{module}:{qualname}", module, qualname)
+                self._pending[class_key(entry.class_id)] = entry.encode()
+
+    def _move(self, entry: ClassEntry, identity: str, module: str, qualname: str) -> None:
+        """Let an entry stand for another class; no class that it stood for is stored under it any more."""
+        if self._by_identity.get(entry.identity) is entry:
+            del self._by_identity[entry.identity]
+        for cls in [cls for cls, known in self._by_type.items() if known is entry]:
+            del self._by_type[cls]
+        entry.identity, entry.module, entry.qualname, entry.cls = identity, module, qualname, None
+        self._name(entry)
 
     def add_pending(self, batch: Batch) -> dict[bytes, bytes]:
         """Put waiting entries into a batch; give the result to `committed` when it is in."""
@@ -351,9 +363,14 @@ class Catalog:
     def _add_class(self, entry: ClassEntry) -> None:
         self._classes[entry.class_id] = entry
         self._restricted = None
-        self._by_identity.setdefault(entry.identity, entry)
+        self._name(entry)
         self.has_immutable |= entry.immutable
         self.protection.met(entry)
+
+    def _name(self, entry: ClassEntry) -> None:
+        first = self._by_identity.setdefault(entry.identity, entry)
+        if first is not entry:
+            first.has_twin = entry.has_twin = True
 
     def _add_shape(self, shape: Shape) -> None:
         self.shapes[shape.shape_id] = shape

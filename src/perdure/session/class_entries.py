@@ -29,6 +29,12 @@ class ClassEntry:
     """Shapes by the mask of an object, whose bits mean other names in each definition of the class."""
     by_names: dict[tuple[str, ...], Shape] = field(default_factory=dict)
     dictionary_id: int = 0
+    has_twin: bool = False
+    """Whether the class has another id, too."""
+
+    def by_mask(self, cls: type) -> dict[int, Shape]:
+        """The shapes of the objects of a definition of the class."""
+        return self.masks.get(cls) or self.masks.setdefault(cls, {})
 
     @property
     def typed(self) -> bool:

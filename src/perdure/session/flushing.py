@@ -16,6 +16,7 @@ from perdure.session.weak import Weak
 from perdure.storage import spaces
 
 if TYPE_CHECKING:
+    from perdure.session.class_entries import ClassEntry
     from perdure.session.connection import Connection
 
 __all__ = ["Flushing", "is_typed"]
@@ -88,12 +89,14 @@ class Flushing(Objects):
         self.mutations += 1
         for obj in self.tagging.new_objects():
             self.add(obj)
-        while self.created or self.dirty:
-            fresh = self.take_created()
-            changed, self.dirty = self.dirty, []
-            self._flush_all(fresh, changed)
+        try:
+            while self.created or self.dirty:
+                fresh = self.take_created()
+                changed, self.dirty = self.dirty, []
+                self._flush_all(fresh, changed)
+        finally:
+            self._types.clear()
         self.tagging.flush()
-        self._types.clear()
         self.unfreed = 0
         self.make_room()
 
@@ -150,8 +153,10 @@ class Flushing(Objects):
         """Let the compiled loops store further objects of a class; its list of typed instances, if it is typed."""
         if builtin_id(cls):
             return None
-        typed = self.tagging.instances_of(self.catalog.class_id(cls)) if is_typed(cls) else None
-        self._types[cls] = (self.catalog.by_mask(cls), typed)
+        entry = self.catalog.entry_for(cls)
+        typed = self.tagging.instances_of(entry.class_id) if is_typed(cls) else None
+        if not entry.has_twin or entry.immutable:  # what may change stays under the id that it has
+            self._types[cls] = (entry.by_mask(cls), typed)
         return typed
 
     def store_changed_one(self, obj: durable.Durable) -> None:
@@ -159,8 +164,10 @@ class Flushing(Objects):
         oid = durable.oid_of(obj)
         key = keys.encode_uint(oid)
         collection = builtin_id(type(obj)) != 0
-        before = self.read(_RECORDS, key) if collection or durable.has_references(obj) else None
-        data, references = self._encode(obj, durable.DIRTY)
+        has_twin = not collection and self.catalog.entry_for(type(obj)).has_twin
+        before = self.read(_RECORDS, key) if collection or has_twin or durable.has_references(obj) else None
+        entry = self.catalog.shape(records.shape_id_of(before)).entry if has_twin and before is not None else None
+        data, references = self._encode(obj, durable.DIRTY, entry)
         if collection and data == before:  # only entries changed: writers of other entries do not conflict
             self.overlay.touched.add(oid)
             durable.stored(obj, _size(obj, data), bool(references))
@@ -171,24 +178,26 @@ class Flushing(Objects):
         self.learn_type(type(obj))
         durable.stored(obj, _size(obj, data), bool(references))
 
-    def _encode(self, obj: durable.Durable, state: int) -> tuple[bytes, list[codec.Reference]]:
+    def _encode(
+        self, obj: durable.Durable, state: int, entry: ClassEntry | None = None
+    ) -> tuple[bytes, list[codec.Reference]]:
         """The record of an object, which is clean from here on; `state` is what it is if that fails."""
         durable.begin_store(obj)
         try:
-            data = self._encode_values(obj)
+            data = self._encode_values(obj, entry)
             self.note_elsewhere(obj)
         except BaseException:
             durable.set_state(obj, state)
             raise
         return data, codec.list_references(data) if codec.reference_count(data) else []
 
-    def _encode_values(self, obj: durable.Durable) -> bytes:
+    def _encode_values(self, obj: durable.Durable, entry: ClassEntry | None = None) -> bytes:
         cls = type(obj)
         shape_id = builtin_id(cls)
         if shape_id:
             values = cast(Any, obj)._perdure_store_()
         else:
-            shape_id = self.catalog.shape_of(obj).shape_id
+            shape_id = self.catalog.shape_of(obj, entry).shape_id
             values = list(durable.fields(obj).values()) if durable.is_wide(obj) else durable.field_values(obj)
             if obj._perdure_weak_:
                 self.wrap_weak(obj, values)

@@ -17,6 +17,7 @@ from pyroaring import BitMap
 from perdure.errors import CorruptRecordError
 from perdure.kernel import changes, codec, durable, keys
 from perdure.session.builtin import FIRST_FREE_ID
+from perdure.session.classes import identity_of
 from perdure.session.overlay import posting_key, posting_prefix
 from perdure.storage import merge, spaces
 
@@ -270,11 +271,13 @@ class Tagging:
 
     def _type_late(self, row: Row, oid: int, cls: type[durable.Durable], moves: Moves) -> None:
         """Give an object of a class without default tags its type tag while it has regular tags."""
-        tag = class_tag(self._connection.catalog.class_id(cls))
+        known = [tag for tag in map(class_tag, self._connection.catalog.ids_of(identity_of(cls))) if tag in row]
         if all(row.values()):
-            if row.pop(tag, None) is not None:
+            for tag in known:
+                del row[tag]
                 moves.setdefault(tag, {})[oid] = False
-        elif tag not in row:
+        elif not known:
+            tag = class_tag(self._connection.catalog.class_id(cls))
             row[tag] = True
             moves.setdefault(tag, {})[oid] = True
 

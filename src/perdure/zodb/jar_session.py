@@ -16,6 +16,7 @@ from perdure.zodb.POSException import ConnectionStateError, InvalidObjectReferen
 from perdure.zodb.utils import p64
 
 if TYPE_CHECKING:
+    from perdure.session.class_entries import ClassEntry
     from perdure.zodb.jar import Connection
 
 __all__ = ["JarSession"]
@@ -134,14 +135,13 @@ class JarSession(Session):
             self._types.pop(cls, None)  # each instance goes through `_encode_values`
         return typed
 
-    def _encode_values(self, obj: Any) -> bytes:
+    def _encode_values(self, obj: Any, entry: ClassEntry | None = None) -> bytes:
         if type(obj) not in stateful_classes:
-            return super()._encode_values(obj)
+            return super()._encode_values(obj, entry)
         state = obj.__getstate__()
         if not isinstance(state, dict) or not all(type(name) is str and name for name in state):
             state = {"": state}
-        entry = self.catalog.entry_for(type(obj))
-        shape = self.catalog._shape_named(entry, tuple(state))
+        shape = self.catalog._shape_named(entry or self.catalog.entry_for(type(obj)), tuple(state))
         return codec.encode_record(shape.shape_id, list(state.values()), self.refer)
 
     def refer(self, value: object) -> codec.Reference | codec.Extension:
