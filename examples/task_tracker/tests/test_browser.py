@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .serving import serving
+from serving import serving
 
 pytest.importorskip("flask", reason="the web front needs Flask: pip install '.[examples]'")
 pytest.importorskip("selenium", reason="selenium drives the browser: pip install '.[test]'")
@@ -131,7 +131,7 @@ class Loading:
 @pytest.mark.timeout(1200)  # the browser may have to be installed
 def test_a_visit(browser: Chrome, tmp_path: Path) -> None:
     visitor = Visitor(browser)
-    with serving(tmp_path / "data") as server:
+    with serving("task_tracker", tmp_path / "data") as server:
         browser.get(server.address)
         visitor.fill("form", name="House")
         visitor.press("form button")
@@ -154,7 +154,7 @@ def test_a_visit(browser: Chrome, tmp_path: Path) -> None:
         visitor.press("#edit button")
         project = browser.current_url
 
-    with serving(tmp_path / "data") as server:  # the server was killed
+    with serving("task_tracker", tmp_path / "data") as server:  # the server was killed
         browser.get(server.address + project.split("/", 3)[3])
         WebDriverWait(browser, PATIENCE_SECONDS).until(title_is("House"))
         columns = {status: visitor.texts(f"#{status} .card > a") for status in ("OPEN", "DOING", "DONE")}

@@ -10,10 +10,9 @@ from urllib.request import urlopen
 import pytest
 
 import perdure as db0
+from serving import serving
 from task_tracker.model import PREFIX, Tracker
 from task_tracker.reports import Filter
-
-from .serving import serving
 
 pytest.importorskip("flask", reason="the web front needs Flask: pip install '.[examples]'")
 
@@ -26,7 +25,7 @@ def post(address: str, **fields: str) -> str:
 
 def test_after_a_kill_everything_answered_is_there(tmp_path: Path) -> None:
     for turn in range(3):
-        with serving(tmp_path) as server:
+        with serving("task_tracker", tmp_path) as server:
             project = post(f"{server.address}projects", name="House")
             for number in range(4):
                 post(f"{project}/tasks", title=f"{turn}.{number}", owner="Ann", labels=f"turn{turn}")
@@ -41,7 +40,7 @@ def test_after_a_kill_everything_answered_is_there(tmp_path: Path) -> None:
 
 def test_the_server_begins_with_an_example_once(tmp_path: Path) -> None:
     for _ in range(2):
-        with serving(tmp_path, "--example") as server, urlopen(server.address) as answer:
+        with serving("task_tracker", tmp_path, "--example") as server, urlopen(server.address) as answer:
             page = answer.read().decode()
         assert re.findall(r'">(\w+)</a></td>', page) == ["House", "Garden"]
         assert "mend the roof" in page.partition("overdue")[2]

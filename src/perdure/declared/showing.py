@@ -21,8 +21,7 @@ class _Kept:
         for identity in declaring_identities(connection):
             for name, oid in kept_for(connection, identity).indexes:
                 if oid == index_oid:
-                    ids = {entry.class_id for entry in connection.catalog.entries() if entry.identity == identity}
-                    return name, connection.catalog.with_derived(ids)
+                    return name, connection.catalog.with_derived(set(connection.catalog.ids_of(identity)))
         return None
 
 

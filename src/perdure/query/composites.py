@@ -147,10 +147,8 @@ def _read(connection: Connection, parts: tuple[Any, ...]) -> CompositeTag:
 def _read_item(connection: Connection, kind: int, parts: tuple[Any, ...]) -> object:
     if kind != CLASS:
         return read_parts(connection, kind, parts)
-    for entry in connection.catalog.entries():
-        if entry.identity == parts[0]:
-            return Tag(CLASS, parts, connection.class_of(entry.class_id))
-    return Tag(CLASS, parts)
+    ids = connection.catalog.ids_of(parts[0])
+    return Tag(CLASS, parts, connection.class_of(ids[0]) if ids else None)
 
 
 register_reader(COMPOSITE, _read)

@@ -77,10 +77,8 @@ def deserialize_at(data: Any, connection_at: Any) -> Any:
 
 def _class_of(connection: Connection, identity: str, module: str, qualname: str) -> type:
     """The class of an identity, as the database knows it. The module that the bytes name is not imported."""
-    for entry in connection.catalog.entries():
-        if entry.identity == identity:
-            return connection.catalog.class_of(entry.class_id)
-    return resolve_class(identity, module, qualname, imports=False)
+    ids = connection.catalog.ids_of(identity)
+    return connection.catalog.class_of(ids[0]) if ids else resolve_class(identity, module, qualname, imports=False)
 
 
 _SHAPES = dict.fromkeys((_QUERY, _PREDICATE), (int, int, str, tuple)) | {_ENUM_VALUE: (int, str, str)}

@@ -308,7 +308,7 @@ def _attributes(connection: Connection, identity: str) -> list[tuple[str, int]]:
 
 def _instance_ids(connection: Connection, identity: str) -> list[int]:
     """The objects of exactly one class that can be seen. Raises `PermissionError` when nothing says which."""
-    ids = [entry.class_id for entry in connection.catalog.entries() if entry.identity == identity]
+    ids = connection.catalog.ids_of(identity)
     found = [oid for class_id in ids for oid in instance_ids(connection, class_id)]
     restricted = not connection.catalog.restricted_ids().isdisjoint(ids)
     return visible_ids(connection, identity, found, restricted=restricted)

@@ -6,13 +6,22 @@ The identity of a class is the string given as `id`, else `module:qualname`. It 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 from perdure.errors import ClassNotFoundError
 from perdure.kernel import durable
 
-__all__ = ["StandIn", "durable_bases", "identity_of", "observe_definitions", "register_class", "resolve_class"]
+__all__ = [
+    "StandIn",
+    "durable_bases",
+    "family_of",
+    "identity_of",
+    "observe_definitions",
+    "register_class",
+    "resolve_class",
+]
 
 _registered: dict[str, type[durable.Durable]] = {}
 _FROZEN = "_perdure_immutable_"
@@ -36,6 +45,14 @@ def register_class(cls: type[durable.Durable], *, replace: bool = True) -> None:
         _registered[identity_of(cls)] = cls
         for observer in list(_observers):
             observer.defined(cls)
+
+
+def family_of(cls: type) -> Iterator[type]:
+    """A class and all that derive from it, in this process; one is met again by each way that leads to it."""
+    yield cls
+    below: type
+    for below in type.__subclasses__(cls):
+        yield from family_of(below)
 
 
 def is_redefinition(cls: type, earlier: type) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from perdure.kernel import durable
-from perdure.session.classes import StandIn, identity_of, registered_class
+from perdure.session.classes import StandIn, family_of, identity_of, registered_class
 
 if TYPE_CHECKING:
     from perdure.session.catalog import Catalog, ClassEntry
@@ -135,7 +135,7 @@ def _stored_identities(catalog: Catalog, entry: ClassEntry) -> Iterator[str]:
 def _watch_identity(identity: str) -> None:
     """Watch the objects of all classes of an identity: several definitions may be in use, and those that come."""
     _watched.add(identity)
-    for cls in list(_family(durable.Durable)):
+    for cls in list(family_of(durable.Durable)):
         if identity_of(cls) == identity:
             _watch(cls)
 
@@ -144,12 +144,5 @@ def _watch(cls: type) -> None:
     """Watch the objects of a class, and of all that derive from it."""
     if "_perdure_watched_" not in cls.__dict__:
         cls._perdure_watched_ = True  # type: ignore[attr-defined]
-        for one in _family(cls):
+        for one in family_of(cls):
             durable.watch(one)
-
-
-def _family(cls: type) -> Iterator[type]:
-    yield cls
-    below: list[type] = type.__subclasses__(cls)
-    for one in below:
-        yield from _family(one)

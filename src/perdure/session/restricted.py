@@ -5,10 +5,11 @@ What that means is up to the layers above: here it is only known of a class, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from weakref import WeakSet
 
 from perdure.kernel import durable
+from perdure.session.classes import family_of
 
 __all__ = [
     "RESTRICTED",
@@ -42,18 +43,11 @@ def restrict(cls: type) -> None:
     if cls in _flagged:
         return
     cls._perdure_restricted_ = True  # type: ignore[attr-defined]
-    for one in _family(cls):
+    for one in family_of(cls):
         durable.restrict(one)
     _flagged.add(cls)
     _met += 1
     durable.set_sifter(_check)
-
-
-def _family(cls: type) -> Iterator[type]:
-    yield cls
-    below: type
-    for below in type.__subclasses__(cls):
-        yield from _family(below)
 
 
 def is_restricted(cls: type) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -24,7 +24,40 @@ __all__ = ["Head", "Snapshot"]
 _T = TypeVar("_T")
 
 
-class Snapshot:
+class _Reading:
+    """The ways to find objects that snapshots and the live objects have in common."""
+
+    def _place(self) -> Callable[[Connection], Connection] | None:
+        """How to get from a live connection to the one that is looked in; None for the live one itself."""
+        raise NotImplementedError
+
+    @overload
+    def fetch(self, identifier: str, expected_type: type[MemoBase], prefix: str | None = None) -> Any: ...
+    @overload
+    def fetch(self, identifier: str, expected_type: type[_T], prefix: str | None = None) -> _T: ...
+    @overload
+    def fetch(self, identifier: type[_T], expected_type: str | None = None, prefix: str | None = None) -> _T: ...
+    @overload
+    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any: ...
+    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
+        """`perdure.fetch` among the objects here."""
+        return fetch_from(self._place(), identifier, expected_type, prefix)
+
+    def exists(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> bool:
+        """`perdure.exists` among the objects here."""
+        return exists_in(self._place(), identifier, expected_type, prefix)
+
+    @overload
+    def find(self, source: type[_T] | Query[_T], /, *criteria: Any, prefix: str | None = None) -> Query[_T]: ...
+    @overload
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]: ...
+    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]:
+        """`perdure.find` among the objects here."""
+        place, live = self._place(), connection_for(criteria, prefix)
+        return find_in(live if place is None else place(live), *criteria)
+
+
+class Snapshot(_Reading):
     """What prefixes held at certain states. Its objects cannot be changed and are not the live ones.
 
     Close it, or use it with `with`; its objects and queries cannot be used afterwards.
@@ -68,32 +101,9 @@ class Snapshot:
         found = self._connections.get(database)
         return found if found is not None and found.state > 0 else None
 
-    @overload
-    def fetch(self, identifier: str, expected_type: type[MemoBase], prefix: str | None = None) -> Any: ...
-    @overload
-    def fetch(self, identifier: str, expected_type: type[_T], prefix: str | None = None) -> _T: ...
-    @overload
-    def fetch(self, identifier: type[_T], expected_type: str | None = None, prefix: str | None = None) -> _T: ...
-    @overload
-    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any: ...
-    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
-        """`perdure.fetch` in this snapshot."""
+    def _place(self) -> Callable[[Connection], Connection]:
         self._check_open()
-        return fetch_from(self.at, identifier, expected_type, prefix)
-
-    def exists(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> bool:
-        """`perdure.exists` in this snapshot."""
-        self._check_open()
-        return exists_in(self.at, identifier, expected_type, prefix)
-
-    @overload
-    def find(self, source: type[_T] | Query[_T], /, *criteria: Any, prefix: str | None = None) -> Query[_T]: ...
-    @overload
-    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]: ...
-    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]:
-        """`perdure.find` in this snapshot."""
-        self._check_open()
-        return find_in(self.at(connection_for(criteria, prefix)), *criteria)
+        return self.at
 
     def index_of(self, memo_type: Any, field_name: str | None = None, /, *, prefix: str | None = None) -> ManagedIndex:
         """`perdure.index_of` in this snapshot, to sort and narrow its queries; the live index has the keys of now.
@@ -138,35 +148,14 @@ class Snapshot:
         self.close()
 
 
-class Head:
+class Head(_Reading):
     """The live objects, with the methods of a snapshot."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    @overload
-    def fetch(self, identifier: str, expected_type: type[MemoBase], prefix: str | None = None) -> Any: ...
-    @overload
-    def fetch(self, identifier: str, expected_type: type[_T], prefix: str | None = None) -> _T: ...
-    @overload
-    def fetch(self, identifier: type[_T], expected_type: str | None = None, prefix: str | None = None) -> _T: ...
-    @overload
-    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any: ...
-    def fetch(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> Any:
-        """`perdure.fetch`."""
-        return fetch_from(None, identifier, expected_type, prefix)
-
-    def exists(self, identifier: Any, expected_type: Any = None, prefix: str | None = None) -> bool:
-        """`perdure.exists`."""
-        return exists_in(None, identifier, expected_type, prefix)
-
-    @overload
-    def find(self, source: type[_T] | Query[_T], /, *criteria: Any, prefix: str | None = None) -> Query[_T]: ...
-    @overload
-    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]: ...
-    def find(self, *criteria: Any, prefix: str | None = None) -> Query[Any]:
-        """`perdure.find`."""
-        return find_in(connection_for(criteria, prefix), *criteria)
+    def _place(self) -> None:
+        return None
 
     def index_of(self, memo_type: Any, field_name: str | None = None, /, *, prefix: str | None = None) -> ManagedIndex:
         """`perdure.index_of`."""
