@@ -1,6 +1,7 @@
 """A class that two writers meet at once has two ids there, which mean the same class to both, for good."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 import perdure as db0
 from perdure.workspace.functions import workspace
 
-from .things import Frozen, Late, Quiet
+from .conftest import Process
+from .things import Frozen, Late, Node, Quiet
 
 Run = Callable[..., str]
 
@@ -97,3 +99,47 @@ def test_quiet_objects_lose_their_type_tag_with_the_last_tag_that_either_process
     assert is_sound() and names(Quiet) == {"theirs"}
     db0.tags(theirs).remove("seen", "again")
     assert is_sound() and names(Quiet) == set()
+
+
+DECLARED = """
+@db0.memo
+@db0.tag_fields("kind")
+@db0.indexed_fields("due")
+class Task:
+    def __init__(self, kind, due):
+        self.kind, self.due = kind, due
+
+db0.init(sys.argv[1], shared=True, autocommit=False)
+db0.open('main', shared=True)
+turn = int(sys.argv[2])
+
+@db0.retry(attempts=1000)
+def store(number):
+    db0.tags(Task(f'kind {number % 2}', turn * 10 + number)).add('kept')
+
+say('ready')
+hear()
+for number in range(10):
+    store(number)
+say('done')
+hear()
+db0.refresh()
+due = db0.index_of(Task, 'due')
+say(len(db0.find(Task)), len(db0.find(Task, 'kind 1')), len(db0.find(Task, due.select(5, 14))))
+"""
+
+
+def test_what_is_kept_up_for_declared_fields_has_the_objects_of_all_writers(
+    root: Path, start: Callable[..., Process]
+) -> None:
+    db0.open("main", shared=True)
+    db0.tags(Node("first")).add("kept")
+    db0.commit()
+    processes = [start(DECLARED, root, turn) for turn in range(3)]
+    for answer in ("ready", "done"):
+        assert [process.hear() for process in processes] == [answer] * 3
+        for process in processes:
+            process.tell("go")
+    assert [process.hear() for process in processes] == ["30 15 10"] * 3
+    db0.refresh()
+    assert is_sound()
