@@ -183,7 +183,7 @@ def read_model(connection: Connection, who: str) -> Model:
 
 
 def _posting(connection: Connection, key: bytes) -> BitMap:
-    return BitMap(chunk << 16 | low for chunk, lows in connection.tagging.posting(key).items() for low in lows)
+    return BitMap(chunk << 16 | low for chunk, lows in connection.postings.of(key).items() for low in lows)
 
 
 def leaked_objects(connection: Connection) -> list[str]:

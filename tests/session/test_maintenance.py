@@ -122,7 +122,7 @@ def test_a_posting_of_a_class_lists_its_live_instances(filled: str) -> None:
     database = Database.open(filled)
     connection = database.connect()
     (part_id,) = connection.catalog.family(Part)
-    posting = connection.tagging.posting(class_tag(part_id))
+    posting = connection.postings.of(class_tag(part_id))
     assert sum(len(bits) for bits in posting.values()) == 1
     assert connection.catalog.family(Thing) > connection.catalog.family(Part)
     database.close()

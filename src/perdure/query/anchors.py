@@ -7,7 +7,7 @@ is a type, an object, an index that holds its members, or a tag that no object h
 from __future__ import annotations
 
 from perdure.errors import QueryError
-from perdure.query.evaluation import Common, Evaluation, Plan, make_plan
+from perdure.query.evaluation import Evaluation, make_plan
 from perdure.query.expression import (
     And,
     ClassTagged,
@@ -27,7 +27,8 @@ from perdure.query.expression import (
     walk,
 )
 from perdure.query.labels import class_key, read_key
-from perdure.session import mark_head, passive_mark
+from perdure.query.plans import Common, Plan
+from perdure.session import Connection, mark_head, passive_mark
 from perdure.storage import spaces
 
 __all__ = ["check_anchored"]
@@ -64,16 +65,18 @@ def _is_suspect(node: Node) -> bool:
 
 def _has_passive(evaluation: Evaluation) -> bool:
     """Whether any object has any passive tag."""
-    found: bool | None = evaluation.kept.get(_PASSIVE)
+    found: bool | None = evaluation.kept.results.get(_PASSIVE)
     if found is None:
         connection = evaluation.connection
-        with connection.lock:  # so that a refresh does not move the view meanwhile
-            found = connection.tagging.passive_seen
-            if not found:
-                end = bytes([_FIRST_MARK[0] + 1])
-                found = next(iter(connection.view.scan(_POSTINGS, _FIRST_MARK, end)), None) is not None
-            evaluation.keep(_PASSIVE, found)
+        found = connection.tagging.passive_seen or connection.postings.under(_FIRST_MARK, lambda: _has_marks(connection))
+        evaluation.keep(_PASSIVE, found)
     return found
+
+
+def _has_marks(connection: Connection) -> bool:
+    """Whether any passive tag is committed."""
+    end = bytes([_FIRST_MARK[0] + 1])
+    return next(iter(connection.view.scan(_POSTINGS, _FIRST_MARK, end)), None) is not None
 
 
 class _Check:

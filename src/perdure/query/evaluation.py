@@ -1,16 +1,13 @@
-"""Turning expressions into object ids, chunk by chunk.
+"""Turning expressions into plans over what a connection holds now.
 
-A plan answers for one set node: which chunks (object id >> 16) it may have members in, and the bitmap of the
-low 16 bits of those in a chunk. Postings are decoded when the plan is made and never changed after, so a plan
-keeps giving the answer of that moment. Plans are cheap; objects are not touched here.
+Plans are cheap; objects are not touched here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pyroaring import BitMap
 
@@ -28,183 +25,14 @@ from perdure.query.expression import (
     Tagged,
     TheObject,
 )
+from perdure.query.keeping import kept_for
 from perdure.query.labels import class_key
+from perdure.query.plans import NOTHING, Common, Leaf, Plan, Union
 from perdure.session import Connection, by_chunk, class_tag, postings_under
 
-__all__ = ["Common", "Evaluation", "Leaf", "Plan", "make_plan", "planner"]
+__all__ = ["Evaluation", "make_plan", "planner"]
 
-_NONE = BitMap()
-_KEPT = 512
-_SHIFTED = 1 << 16
-"""Bitmaps have numbers below 2³²: chunks below this one can be shifted to where they belong."""
 _ORPHANS, _HEAD = "orphans", "head"
-
-
-class Plan:
-    """A set of object ids; also the base of the kinds of plans."""
-
-    __slots__ = ()
-
-    weight = 0
-    """About how many members there are, at most."""
-    lazy = False
-    """Whether finding members runs functions of the user: such parts come last, and look at what is left only."""
-
-    def chunks(self) -> Iterable[int]:
-        """The chunks that may have members."""
-        raise NotImplementedError
-
-    def chunk(self, number: int) -> BitMap:
-        """The members in a chunk; not to be changed."""
-        raise NotImplementedError
-
-    def within(self, number: int, members: BitMap) -> BitMap:
-        """Those of `members` of a chunk that are members here."""
-        return members & self.chunk(number)
-
-    def count(self) -> int:
-        """How many members there are."""
-        return sum([len(self.chunk(number)) for number in self.chunks()])
-
-    def is_empty(self) -> bool:
-        """Whether there are none; looks no further than the first."""
-        return not any(self.chunk(number) for number in self.chunks())
-
-    def contains(self, oid: int) -> bool:
-        """Whether an object id is a member."""
-        return oid & 0xFFFF in self.chunk(oid >> 16)
-
-    def all_ids(self) -> list[int]:
-        """The members in ascending order."""
-        found: list[int] = []
-        for number in sorted(self.chunks()):
-            if number < _SHIFTED:
-                found.extend(self.chunk(number).shift(number << 16))
-            else:
-                found.extend([number << 16 | low for low in self.chunk(number)])
-        return found
-
-    def ids(self, skip: int = 0) -> Iterator[int]:
-        """The members in ascending order, without the first `skip`."""
-        for number in sorted(self.chunks()):
-            members = self.chunk(number)
-            if skip:
-                size = len(members)
-                if skip >= size:
-                    skip -= size
-                    continue
-                members, skip = members[skip:], 0
-            base = number << 16
-            for low in members:
-                yield base | low
-
-
-class Leaf(Plan):
-    """Members that are at hand."""
-
-    __slots__ = ("members", "weight")
-
-    def __init__(self, members: dict[int, BitMap]) -> None:
-        self.members = members
-        self.weight = sum([len(chunk) for chunk in members.values()])
-
-    def chunks(self) -> Iterable[int]:
-        """See `Plan.chunks`."""
-        return self.members.keys()
-
-    def chunk(self, number: int) -> BitMap:
-        """See `Plan.chunk`."""
-        return self.members.get(number, _NONE)
-
-    def within(self, number: int, members: BitMap) -> BitMap:
-        """See `Plan.within`."""
-        return members & self.members.get(number, _NONE)
-
-    def count(self) -> int:
-        """See `Plan.count`."""
-        return self.weight
-
-
-NOTHING = Leaf({})
-
-
-class Union(Plan):
-    """What any part has."""
-
-    __slots__ = ("_parts", "lazy", "weight")
-
-    def __init__(self, parts: list[Plan]) -> None:
-        self._parts = parts
-        self.weight = sum([part.weight for part in parts])
-        self.lazy = any(part.lazy for part in parts)
-
-    def chunks(self) -> Iterable[int]:
-        """See `Plan.chunks`."""
-        return {number for part in self._parts for number in part.chunks()}
-
-    def chunk(self, number: int) -> BitMap:
-        """See `Plan.chunk`."""
-        return BitMap.union(*[part.chunk(number) for part in self._parts])
-
-    def within(self, number: int, members: BitMap) -> BitMap:
-        """See `Plan.within`."""
-        if not self.lazy:
-            return members & self.chunk(number)
-        return BitMap.union(*[part.within(number, members) for part in self._parts])
-
-
-class Common(Plan):
-    """What all parts have and no exception has; the smallest part comes first."""
-
-    __slots__ = ("_exceptions", "_first", "_rest", "lazy", "weight")
-
-    def __init__(self, parts: list[Plan], exceptions: list[Plan]) -> None:
-        parts.sort(key=lambda part: (part.lazy, part.weight))
-        exceptions.sort(key=lambda part: part.lazy)
-        self._first = parts[0]
-        self._rest = parts[1:]
-        self._exceptions = exceptions
-        self.weight = min([part.weight for part in parts])
-        self.lazy = parts[-1].lazy or (bool(exceptions) and exceptions[-1].lazy)
-
-    def chunks(self) -> Iterable[int]:
-        """See `Plan.chunks`."""
-        found = set(self._first.chunks())
-        for part in self._rest:
-            found.intersection_update(part.chunks())
-        return found
-
-    def chunk(self, number: int) -> BitMap:
-        """See `Plan.chunk`."""
-        return self._reduce(number, self._first.chunk(number))
-
-    def _reduce(self, number: int, found: BitMap) -> BitMap:
-        for part in self._rest:
-            if not found:
-                return found
-            found = part.within(number, found)
-        for part in self._exceptions:
-            if not found:
-                return found
-            found = found - (part.within(number, found) if part.lazy else part.chunk(number))
-        return found
-
-    def within(self, number: int, members: BitMap) -> BitMap:
-        """See `Plan.within`."""
-        return self._reduce(number, self._first.within(number, members))
-
-    def contains(self, oid: int) -> bool:
-        """See `Plan.contains`."""
-        return bool(self.within(oid >> 16, BitMap([oid & 0xFFFF])))
-
-    def count(self) -> int:
-        """See `Plan.count`."""
-        if len(self._rest) != 1 or self._exceptions or self.lazy:
-            return super().count()
-        total = 0
-        for number in self.chunks():
-            total += self._first.chunk(number).intersection_cardinality(self._rest[0].chunk(number))
-        return total
 
 
 class Evaluation:
@@ -218,53 +46,49 @@ class Evaluation:
         self.connection = connection
         if connection.writable:
             connection.flush()
-        self.kept = _kept_for(connection)
+        self.kept = kept_for(connection)
 
     def plan(self, node: Node) -> Plan:
         """The plan of a node; ordered nodes lose their order."""
-        with self.connection.lock:
+        connection = self.connection
+        with connection.lock:
+            if not self.kept.is_current(connection):  # another thread changed something: parts are those of one moment
+                self.kept = kept_for(connection)
             return make_plan(node, self)
 
     def posting(self, key: bytes) -> Leaf:
         """What has the tag of a key."""
-        found: Leaf | None = self.kept.get(key)
-        if found is None:
-            found = Leaf(self.connection.tagging.posting(key))
-            self.keep(key, found)
-        return found
+        found: Leaf | None = self.kept.results.get(key)
+        return self._leaf(key, self.connection.postings.of(key)) if found is None else found
 
     def postings_under(self, head: bytes) -> Leaf:
         """What has a tag whose key begins with `head`."""
-        found: Leaf | None = self.kept.get((_HEAD, head))
-        if found is None:
-            found = Leaf(postings_under(self.connection, head))
-            self.keep((_HEAD, head), found)
-        return found
+        found: Leaf | None = self.kept.results.get((_HEAD, head))
+        if found is not None:
+            return found
+        connection = self.connection
+        return self._leaf((_HEAD, head), connection.postings.under(head, lambda: postings_under(connection, head)))
 
     def orphans(self) -> Leaf:
         """Objects that lost their last holder: types do not find them any more."""
-        found: Leaf | None = self.kept.get(_ORPHANS)
+        found: Leaf | None = self.kept.results.get(_ORPHANS)
         if found is None:
             found = Leaf(by_chunk(self.connection.lifetime.orphans()))
-            self.keep(_ORPHANS, found)
+            self.kept.keep(_ORPHANS, found)
+        return found
+
+    def _leaf(self, key: object, members: dict[int, BitMap]) -> Leaf:
+        """The leaf of a posting, the same one as before when that has not changed."""
+        found: Leaf | None = self.kept.earlier(key)
+        if found is None or found.members is not members:
+            found = Leaf(members)
+            self.kept.start_from(key, found)
+        self.kept.keep(key, found)
         return found
 
     def keep(self, key: object, found: Any) -> None:
-        """Remember a posting or result until the connection sees a change."""
-        if len(self.kept) >= _KEPT:
-            self.kept.clear()
-        self.kept[key] = found
-
-
-_caches: WeakKeyDictionary[Connection, tuple[int, dict[object, Any]]] = WeakKeyDictionary()
-
-
-def _kept_for(connection: Connection) -> dict[object, Any]:
-    found = _caches.get(connection)
-    if found is None or found[0] != connection.generation:
-        found = (connection.generation, {})
-        _caches[connection] = found
-    return found[1]
+        """Remember a result until the connection sees a change."""
+        self.kept.keep(key, found)
 
 
 @singledispatch

@@ -7,7 +7,7 @@ from typing import cast
 
 from perdure.kernel import keys
 from perdure.query.composites import CompositeTag
-from perdure.query.evaluation import Common, Evaluation, Plan
+from perdure.query.evaluation import Evaluation
 from perdure.query.expression import (
     And,
     ClassTagged,
@@ -28,6 +28,7 @@ from perdure.query.expression import (
 )
 from perdure.query.index_keys import FIRST_KEY, LAST_KEY
 from perdure.query.labels import read_key
+from perdure.query.plans import Common, Plan
 
 __all__ = ["Explanation", "explain"]
 

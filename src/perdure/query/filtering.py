@@ -8,11 +8,12 @@ from typing import Any, TypeVar, cast
 from pyroaring import BitMap
 
 from perdure.errors import QueryError
-from perdure.query.evaluation import Evaluation, Plan, make_plan, planner
+from perdure.query.evaluation import Evaluation, make_plan, planner
 from perdure.query.expression import Filtered, Sliced, is_decorated, is_ordered
 from perdure.query.labels import shown
 from perdure.query.loading import accepted_ids, accepted_rows
 from perdure.query.ordering import Row, count, ids, rows
+from perdure.query.plans import Plan
 from perdure.query.result import Query
 from perdure.session import Connection, by_chunk
 

@@ -11,11 +11,11 @@ from pyroaring import BitMap
 
 from perdure.errors import StateUnavailableError
 from perdure.kernel import codec, durable
-from perdure.query.evaluation import Plan
 from perdure.query.expression import Split, calls_functions
 from perdure.query.finding import unordered
 from perdure.query.group_cache import Members
 from perdure.query.group_defs import GroupDef
+from perdure.query.plans import Plan
 from perdure.query.preparing import prepared
 from perdure.query.result import Query
 from perdure.query.shown import check_shown

@@ -12,7 +12,7 @@ from perdure.errors import ObjectError, QueryError
 from perdure.kernel import changes, durable
 from perdure.query import entries
 from perdure.query.context import connection_of, current_connection, is_memo
-from perdure.query.evaluation import Evaluation, Plan
+from perdure.query.evaluation import Evaluation
 from perdure.query.expression import EMPTY, Node, Range, Sorted
 from perdure.query.index_keys import (
     FIRST_KEY,
@@ -26,6 +26,7 @@ from perdure.query.index_keys import (
 )
 from perdure.query.labels import shown
 from perdure.query.narrowing import allowed_plan
+from perdure.query.plans import Plan
 from perdure.query.result import Query
 from perdure.session import Connection, check_identified, register_builtin
 

@@ -9,10 +9,11 @@ from typing import Any
 from perdure.errors import QueryError
 from perdure.kernel import durable, keys
 from perdure.query.context import class_source, is_memo_class
-from perdure.query.evaluation import Evaluation, Leaf, Plan
+from perdure.query.evaluation import Evaluation
 from perdure.query.expression import Node, Split, Tagged
 from perdure.query.finding import connection_for, find_in
 from perdure.query.labels import OBJECT, shown
+from perdure.query.plans import Leaf, Plan
 from perdure.query.preparing import prepared
 from perdure.query.result import Query
 from perdure.query.shown import check_shown

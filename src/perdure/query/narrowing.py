@@ -6,14 +6,11 @@ split or a function works on is a query of its own, since positions and function
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from pyroaring import BitMap
-
-from perdure.query.evaluation import Evaluation, Plan, make_plan, planner
+from perdure.query.evaluation import Evaluation, make_plan, planner
 from perdure.query.expression import (
     Allowed,
     And,
@@ -31,6 +28,7 @@ from perdure.query.expression import (
     is_decorated,
     rebuilt,
 )
+from perdure.query.plans import Plan, Remembered
 from perdure.security import FILTERS, predicate_for
 from perdure.session import Catalog, Connection, any_restricted, count_restricted, has_restricted, is_restricted
 
@@ -175,33 +173,12 @@ def _types(node: Node) -> tuple[OfType, ...]:
     return ()
 
 
-class _Remembered(Plan):
-    """A plan that works out each chunk once."""
-
-    __slots__ = ("_known", "_numbers", "_source", "weight")
-
-    def __init__(self, source: Plan) -> None:
-        self._source = source
-        self._numbers = frozenset(source.chunks())
-        self._known: dict[int, BitMap] = {}
-        self.weight = source.weight
-
-    def chunks(self) -> Iterable[int]:
-        """See `Plan.chunks`."""
-        return self._numbers
-
-    def chunk(self, number: int) -> BitMap:
-        """See `Plan.chunk`."""
-        found = self._known.get(number)
-        if found is None:
-            found = self._known[number] = self._source.chunk(number) if number in self._numbers else BitMap()
-        return found
-
-
 @planner(Allowed)
 def _allowed(node: Allowed, evaluation: Evaluation) -> Plan:
-    found: Plan | None = evaluation.kept.get(node)
+    found: Remembered | None = evaluation.kept.results.get(node)
     if found is None:
-        found = _Remembered(make_plan(node.node, evaluation))
-        evaluation.keep(node, found)
+        kept = evaluation.kept
+        found = Remembered(make_plan(node.node, evaluation), kept.earlier(node))
+        kept.start_from(node, found)
+        kept.keep(node, found)
     return found

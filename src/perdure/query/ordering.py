@@ -8,8 +8,9 @@ from functools import singledispatch
 from itertools import islice
 from typing import Any, TypeVar
 
-from perdure.query.evaluation import Evaluation, Leaf, Plan, planner
-from perdure.query.expression import Allowed, And, Elsewhere, Node, Sliced, is_local, is_ordered
+from perdure.query.evaluation import Evaluation, planner
+from perdure.query.expression import And, Elsewhere, Node, Sliced, is_local, is_ordered
+from perdure.query.plans import Leaf, Plan, recounted
 from perdure.session import by_chunk
 
 __all__ = ["Row", "count", "distinct_ids", "ids", "rows"]
@@ -50,16 +51,18 @@ def count(node: Node, evaluation: Evaluation) -> int:
 
 @count.register
 def _common_count(node: And, evaluation: Evaluation) -> int:
-    """What a predicate narrows is counted once, until the connection sees a change."""
-    if not isinstance(node.members[-1], Allowed):
-        return evaluation.plan(node).count()
-    kept: int | None = evaluation.kept.get((count, node))
-    if kept is None:
+    """Counted once until the connection sees a change, and from there on brought up to date."""
+    key = (count, node)
+    known: int | None = evaluation.kept.results.get(key)
+    if known is None:
         plan = evaluation.plan(node)
-        kept = plan.count()
-        if not plan.lazy and is_local(node):
-            evaluation.keep((count, node), kept)
-    return kept
+        if plan.lazy or not is_local(node):
+            return plan.count()
+        kept = evaluation.kept
+        known = recounted(plan, kept.earlier(key))
+        kept.start_from(key, (plan, known))
+        kept.keep(key, known)
+    return known
 
 
 @ids.register

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from perdure.errors import QueryError
-from perdure.query.evaluation import Evaluation, Plan
+from perdure.query.evaluation import Evaluation
 from perdure.query.expression import (
     EMPTY,
     Allowed,
@@ -19,6 +19,7 @@ from perdure.query.expression import (
     walk,
 )
 from perdure.query.finding import connection_for, expression_of
+from perdure.query.plans import Plan
 from perdure.query.result import Query
 from perdure.security import set_judge
 from perdure.session import Connection
@@ -128,7 +129,7 @@ class _Judge:
 def _plan(predicate: Predicate, connection: Connection) -> Plan:
     evaluation = Evaluation(connection)
     allowed = predicate.allowed_on(connection)
-    found: Plan | None = evaluation.kept.get(allowed)
+    found: Plan | None = evaluation.kept.results.get(allowed)
     return evaluation.plan(allowed) if found is None else found
 
 

@@ -11,10 +11,11 @@ from typing import TypeVar, cast
 from pyroaring import BitMap
 
 from perdure.query import entries
-from perdure.query.evaluation import Evaluation, Leaf, Plan, planner
+from perdure.query.evaluation import Evaluation, planner
 from perdure.query.expression import Range, Sorted, calls_functions, is_decorated, is_local, is_ordered
 from perdure.query.index_keys import FIRST_KEY, LAST_KEY, NULL_KEY
 from perdure.query.ordering import Row, count, ids, rows
+from perdure.query.plans import Leaf, Plan
 from perdure.session import Connection, by_chunk
 
 __all__ = ["RESULTS_KEPT"]
@@ -33,7 +34,7 @@ _key = itemgetter(0)
 
 @planner(Range)
 def _range(node: Range, evaluation: Evaluation) -> Plan:
-    found = evaluation.kept.get(node)
+    found = evaluation.kept.results.get(node)
     if found is None:
         with evaluation.connection.lock:
             found = Leaf(by_chunk([oid for _, oid in _range_pairs(node, evaluation.connection)]))
@@ -59,7 +60,7 @@ def _sorted_count(node: Sorted, evaluation: Evaluation) -> int:
 
 @ids.register
 def _sorted_ids(node: Sorted, evaluation: Evaluation, skip: int = 0) -> Iterator[int]:
-    kept = evaluation.kept.get(node)
+    kept = evaluation.kept.results.get(node)
     if kept is None and calls_functions(node.source):
         kept = _sort_given(node, list(ids(node.source, evaluation)), evaluation)
     elif kept is None:

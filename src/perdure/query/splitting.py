@@ -10,10 +10,11 @@ from pyroaring import BitMap
 
 from perdure.errors import QueryError
 from perdure.kernel import durable
-from perdure.query.evaluation import Evaluation, Plan, make_plan, planner
+from perdure.query.evaluation import Evaluation, make_plan, planner
 from perdure.query.expression import ClassTagged, Node, Sliced, Split, Tagged, Within, both, either, is_ordered
 from perdure.query.labels import CLASS, Tag, read_key, shown, to_tag
 from perdure.query.ordering import Row, count, ids, rows
+from perdure.query.plans import Plan
 from perdure.query.result import Query
 from perdure.session import by_chunk
 

@@ -70,7 +70,7 @@ def _count_texts(connection: Connection) -> int:
         sizes[tag] = sizes.get(tag, 0) + len(merge.posting_value(value))
     changed = {tag for overlay in connection.overlays for tag in overlay.postings if first <= tag < after}
     for tag in changed:
-        sizes[keys.shorten(tag, TAG_LIMIT)] = sum(map(len, connection.tagging.posting(tag).values()))
+        sizes[keys.shorten(tag, TAG_LIMIT)] = sum(map(len, connection.postings.of(tag).values()))
     return sum(size > 0 for size in sizes.values())
 
 

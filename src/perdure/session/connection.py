@@ -12,6 +12,7 @@ from perdure.session.conflicts import describe_key, explained
 from perdure.session.embedding import Embedding
 from perdure.session.lifetime import Lifetime
 from perdure.session.overlay import Overlay
+from perdure.session.postings import Postings
 from perdure.session.roots import ROOT
 from perdure.session.tagging import Tagging
 from perdure.storage import Committed, View, spaces
@@ -26,6 +27,7 @@ _TAGS = spaces.OBJECT_TAGS.id
 _ENTRIES = spaces.ENTRIES.id
 _COUNTERS = spaces.COUNTERS.id
 _CATALOG = spaces.CATALOG.id
+_POSTINGS = spaces.POSTINGS.id
 _CACHED = {_RECORDS, _ENTRIES, _COUNTERS}
 
 
@@ -56,7 +58,7 @@ class Connection(Embedding):
     Made by `Database.connect`. `collects` says whether commits drop objects that nothing holds.
     """
 
-    __slots__ = ("_reads", "collects", "declarations", "grants", "is_fixed", "obsolete", "rollbacks")
+    __slots__ = ("_reads", "collects", "declarations", "grants", "is_fixed", "obsolete", "postings", "rollbacks")
 
     def __init__(
         self, database: Database, view: View, *, writable: bool = True, budget: int = 64 << 20, collects: bool = True
@@ -67,6 +69,7 @@ class Connection(Embedding):
         """Whether it stays at its state for ever."""
         self.lifetime = Lifetime(self)
         self.tagging = Tagging(self)
+        self.postings = Postings(self)
         self._reads: dict[int, set[bytes]] = {}
         self.obsolete: set[bytes] = set()
         """Keys of the catalog that the next commit removes."""
@@ -116,6 +119,7 @@ class Connection(Embedding):
             self.overlay = self.overlays[-1]
 
     def _undo(self, overlay: Overlay) -> None:
+        self.postings.undone(overlay)
         created = [obj for oid in overlay.created if (obj := self.objects.get(oid)) is not None]
         for obj in created:
             self.forget(durable.oid_of(obj))
@@ -269,6 +273,7 @@ class Connection(Embedding):
             every = self.database.storage.each_change(after, upto)
         except StateUnavailableError:  # packed away: all may have changed
             self.catalog.refresh()
+            self.postings.forget()
             for obj in list(self.objects.values()):
                 durable.make_ghost(obj)
             return
@@ -277,6 +282,8 @@ class Connection(Embedding):
             self.catalog.refresh()
         objects = self.objects
         for commit in every:
+            if _POSTINGS in commit:
+                self.postings.changed_elsewhere(cast("list[bytes]", commit[_POSTINGS]))
             for space, changed in commit.items():
                 if space not in _CACHED:
                     continue

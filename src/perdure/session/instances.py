@@ -21,7 +21,7 @@ def instance_ids(connection: Connection, class_id: int) -> list[int]:
     """The ids of the stored objects of exactly one class of the database; flushed changes included."""
     connection.flush()
     if connection.catalog.entry(class_id).typed:
-        chunks = connection.tagging.posting(class_tag(class_id)).items()
+        chunks = connection.postings.of(class_tag(class_id)).items()
         return [chunk << 16 | low for chunk, members in chunks for low in members]
     return list(_scanned(connection, class_id))
 
@@ -30,7 +30,7 @@ def count_instances(connection: Connection, class_id: int) -> int:
     """How many they are."""
     connection.flush()
     if connection.catalog.entry(class_id).typed:
-        return sum(map(len, connection.tagging.posting(class_tag(class_id)).values()))
+        return sum(map(len, connection.postings.of(class_tag(class_id)).values()))
     return sum(1 for _ in _scanned(connection, class_id))
 
 

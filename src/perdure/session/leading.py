@@ -12,7 +12,8 @@ from pyroaring import BitMap
 
 from perdure.kernel import keys
 from perdure.session.overlay import TAG_LIMIT, posting_prefix
-from perdure.session.tagging import after, decode_row, has_mark, passive_mark
+from perdure.session.postings import WHOLE, Chunks, after
+from perdure.session.tagging import decode_row, has_mark, passive_mark
 from perdure.storage import merge, spaces
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ __all__ = ["mark_head", "postings_under", "tag_of_posting"]
 
 _TAGS = spaces.OBJECT_TAGS.id
 _POSTINGS = spaces.POSTINGS.id
-_WHOLE = TAG_LIMIT - 16
-"""How many bytes of a tag its postings have as they are, whatever its length: `keys.shorten` hashes the rest."""
-
-Chunks = dict[int, BitMap]
 
 
 def mark_head(head: bytes) -> bytes:
@@ -65,13 +62,13 @@ def postings_under(connection: Connection, head: bytes) -> Chunks:
 def _stored(connection: Connection, head: bytes) -> dict[bytes, Chunks]:
     """What the view has: tag as in the keys of postings → its chunks."""
     found: dict[bytes, Chunks] = {}
-    low = head[:_WHOLE]
+    low = head[:WHOLE]
     for key, value in connection.view.scan(_POSTINGS, low, after(low)):
         tag = tag_of_posting(key)
         members = merge.posting_value(value)
         if members:
             found.setdefault(tag, {})[keys.decode_uint(key, len(tag))[0]] = members
-    if len(head) <= _WHOLE:
+    if len(head) <= WHOLE:
         return found
     return {tag: chunks for tag, chunks in found.items() if _begins(connection, tag, chunks, head)}
 

@@ -6,7 +6,7 @@ Savepoints and `atomic` push an overlay; success merges it into the one below, f
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
@@ -102,16 +102,18 @@ class Overlay:
         """Add `change` to a collection's size counter."""
         self.counters[key] = self.counters.get(key, 0) + change
 
-    def post(self, tag: bytes, oids: list[int], *, add: bool) -> None:
-        """Add object ids to a tag's posting, or remove them."""
+    def post(self, tag: bytes, oids: list[int], *, add: bool) -> Iterable[int]:
+        """Add object ids to a tag's posting, or remove them; the chunks that they are in."""
         chunks = self.postings.setdefault(tag, {})
-        for chunk, changed in by_chunk(oids).items():
+        posted = by_chunk(oids)
+        for chunk, changed in posted.items():
             delta = chunks.get(chunk)
             if delta is None:
                 delta = chunks[chunk] = PostingDelta(BitMap(), BitMap())
             (delta.adds if add else delta.removes).update(changed)
             other = delta.removes if add else delta.adds
             other -= changed
+        return posted.keys()
 
     def keys_between(self, space: int, low: bytes, high: bytes | None) -> list[bytes]:
         """Keys written in the half-open range, in order."""

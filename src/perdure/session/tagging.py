@@ -12,22 +12,18 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TYPE_CHECKING, cast
 
-from pyroaring import BitMap
-
 from perdure.errors import CorruptRecordError
 from perdure.kernel import changes, codec, durable, keys
 from perdure.session.builtin import FIRST_FREE_ID
 from perdure.session.classes import identity_of
-from perdure.session.overlay import posting_key, posting_prefix
-from perdure.storage import merge, spaces
+from perdure.storage import spaces
 
 if TYPE_CHECKING:
     from perdure.session.connection import Connection
 
-__all__ = ["Tagging", "after", "class_tag", "passive_mark"]
+__all__ = ["Tagging", "class_tag", "passive_mark"]
 
 _TAGS = spaces.OBJECT_TAGS.id
-_POSTINGS = spaces.POSTINGS.id
 _CLASS_KIND, _MARK_KIND = 0, 6
 _AT_ONCE = 1 << 14
 
@@ -109,7 +105,7 @@ class _SetChange:
 
 
 class Tagging:
-    """Tag changes and postings of one connection."""
+    """Tag changes of one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -154,7 +150,7 @@ class Tagging:
         connection = self._connection
         for class_id, oids in self._instances.items():
             if oids:
-                connection.overlay.post(class_tag(class_id), oids, add=True)
+                self._post_one(class_tag(class_id), oids, add=True)
         self._instances = {}
         oids, tags, hows, types = self._changes.take(connection.add)
         if oids:
@@ -179,11 +175,15 @@ class Tagging:
         self._post(added, removed)
 
     def _post(self, added: dict[bytes, list[int]], removed: dict[bytes, list[int]]) -> None:
-        connection = self._connection
         for tag, gone in removed.items():
-            connection.overlay.post(tag, gone, add=False)
+            self._post_one(tag, gone, add=False)
         for tag, new_ones in added.items():
-            connection.overlay.post(tag, new_ones, add=True)
+            self._post_one(tag, new_ones, add=True)
+
+    def _post_one(self, tag: bytes, oids: list[int], *, add: bool) -> None:
+        connection = self._connection
+        connection.generation += 1
+        connection.postings.changed(tag, connection.overlay.post(tag, oids, add=add))
 
     def change_all(self, oids: list[int], tags: Tags, add: bool, passive: bool = False) -> None:
         """Add or remove tags of stored objects, given by their ids, now and as one operation; loads no objects."""
@@ -298,7 +298,7 @@ class Tagging:
                 tag = class_tag(connection.catalog.shape(shape_id).entry.class_id)
                 moved.setdefault(tag, []).append(oid)
         for tag, oids in moved.items():
-            connection.overlay.post(tag, oids, add=False)
+            self._post_one(tag, oids, add=False)
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -316,32 +316,3 @@ class Tagging:
         if self._connection.is_newborn(oid):
             return decode_row(self._connection.read_pending(_TAGS, keys.encode_uint(oid)))
         return decode_row(self._connection.read(_TAGS, keys.encode_uint(oid)))
-
-    def posting(self, tag: bytes) -> dict[int, BitMap]:
-        """Chunk → low bits of the ids of objects with the tag, flushed changes included; empty chunks left out."""
-        prefix = posting_prefix(tag)
-        chunks: dict[int, BitMap] = {}
-        for key, value in self._connection.view.scan(_POSTINGS, prefix, after(prefix)):
-            chunks[keys.decode_uint(key, len(prefix))[0]] = merge.posting_value(value)
-        for overlay in self._connection.overlays:
-            for chunk, delta in overlay.postings.get(tag, {}).items():
-                found = chunks.get(chunk)
-                chunks[chunk] = delta.adds.copy() if found is None else (found - delta.removes) | delta.adds
-        return {chunk: chunks[chunk] for chunk in sorted(chunks) if chunks[chunk]}
-
-    def posting_chunk(self, tag: bytes, chunk: int) -> BitMap:
-        """One chunk of `posting`."""
-        found = merge.posting_value(self._connection.view.get(_POSTINGS, posting_key(tag, chunk)))
-        for overlay in self._connection.overlays:
-            delta = overlay.postings.get(tag, {}).get(chunk)
-            if delta is not None:
-                found = (found - delta.removes) | delta.adds
-        return found
-
-
-def after(prefix: bytes) -> bytes | None:
-    """The first key above every key that starts with `prefix`."""
-    for index in range(len(prefix) - 1, -1, -1):
-        if prefix[index] != 0xFF:
-            return prefix[:index] + bytes([prefix[index] + 1])
-    return None

@@ -38,6 +38,7 @@ def _move(connection: Connection, database: Database) -> None:
     database.join(connection)
     connection.view = database.storage.view()
     connection.classes.clear()
+    connection.postings.forget()
     connection.generation += 1
     for obj in list(connection.objects.values()):
         durable.make_ghost(obj)

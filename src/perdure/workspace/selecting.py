@@ -10,10 +10,10 @@ from typing import Any, cast
 from perdure.errors import WorkspaceError
 from perdure.query import Query
 from perdure.query.context import live
-from perdure.query.evaluation import Plan
 from perdure.query.expression import Elsewhere, Node, Not, both
 from perdure.query.finding import unordered
 from perdure.query.group_rows import ids_in
+from perdure.query.plans import Plan
 from perdure.query.preparing import prepared
 from perdure.security import FILTERS
 from perdure.session import Connection
