@@ -68,7 +68,8 @@ def _has_passive(evaluation: Evaluation) -> bool:
     found: bool | None = evaluation.kept.results.get(_PASSIVE)
     if found is None:
         connection = evaluation.connection
-        found = connection.tagging.passive_seen or connection.postings.under(_FIRST_MARK, lambda: _has_marks(connection))
+        seen = connection.tagging.passive_seen
+        found = seen or connection.postings.under(_FIRST_MARK, lambda: _has_marks(connection))
         evaluation.keep(_PASSIVE, found)
     return found
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from pyroaring import BitMap
 
-__all__ = ["NOTHING", "Common", "Leaf", "Plan", "Remembered", "Union", "recounted"]
+__all__ = ["NOTHING", "Common", "Leaf", "Plan", "Remembered", "Union", "changed_chunks", "recounted"]
 
 _NONE = BitMap()
 _SHIFTED = 1 << 16
@@ -78,26 +78,6 @@ class Plan:
             for low in members:
                 yield base | low
 
-    def changed_chunks(self, before: Plan) -> set[int] | None:
-        """The chunks in which the answer may be another than that of an earlier plan of the same node.
-
-        None: it cannot be told.
-        """
-        return set() if self is before else None
-
-
-def _changed_in_parts(parts: list[Plan], before: list[Plan]) -> set[int] | None:
-    """`Plan.changed_chunks` for what is put together of parts in one and the same way."""
-    if len(parts) != len(before):
-        return None
-    changed: set[int] = set()
-    for part, part_before in zip(parts, before, strict=True):
-        found = part.changed_chunks(part_before)
-        if found is None:
-            return None
-        changed |= found
-    return changed
-
 
 class Leaf(Plan):
     """Members that are at hand."""
@@ -124,51 +104,35 @@ class Leaf(Plan):
         """See `Plan.count`."""
         return self.weight
 
-    def changed_chunks(self, before: Plan) -> set[int] | None:
-        """See `Plan.changed_chunks`."""
-        if self is before:
-            return set()
-        if not isinstance(before, Leaf):
-            return None
-        members, others = self.members, before.members
-        return {number for number in {*members, *others} if not _is_same(members.get(number), others.get(number))}
-
-
-def _is_same(members: BitMap | None, others: BitMap | None) -> bool:
-    """Whether two chunks are the same: nearly always they are one object, so that nothing is compared."""
-    return members is others or (members is not None and others is not None and members == others)
-
 
 NOTHING = Leaf({})
+Sides = tuple[list[Plan], list[Plan]]
+"""What there must be, and what there must not be."""
 
 
 class Union(Plan):
     """What any part has."""
 
-    __slots__ = ("_parts", "lazy", "weight")
+    __slots__ = ("lazy", "parts", "weight")
 
     def __init__(self, parts: list[Plan]) -> None:
-        self._parts = parts
+        self.parts = parts
         self.weight = sum([part.weight for part in parts])
         self.lazy = any(part.lazy for part in parts)
 
     def chunks(self) -> Iterable[int]:
         """See `Plan.chunks`."""
-        return {number for part in self._parts for number in part.chunks()}
+        return {number for part in self.parts for number in part.chunks()}
 
     def chunk(self, number: int) -> BitMap:
         """See `Plan.chunk`."""
-        return BitMap.union(*[part.chunk(number) for part in self._parts])
+        return BitMap.union(*[part.chunk(number) for part in self.parts])
 
     def within(self, number: int, members: BitMap) -> BitMap:
         """See `Plan.within`."""
         if not self.lazy:
             return members & self.chunk(number)
-        return BitMap.union(*[part.within(number, members) for part in self._parts])
-
-    def changed_chunks(self, before: Plan) -> set[int] | None:
-        """See `Plan.changed_chunks`."""
-        return _changed_in_parts(self._parts, before._parts) if isinstance(before, Union) else None
+        return BitMap.union(*[part.within(number, members) for part in self.parts])
 
 
 class Common(Plan):
@@ -224,25 +188,22 @@ class Common(Plan):
             total += self._first.chunk(number).intersection_cardinality(self._rest[0].chunk(number))
         return total
 
-    def changed_chunks(self, before: Plan) -> set[int] | None:
-        """See `Plan.changed_chunks`."""
-        if not isinstance(before, Common) or len(self._rest) != len(before._rest):
-            return None
-        parts = [self._first, *self._rest, *self._exceptions]
-        return _changed_in_parts(parts, [before._first, *before._rest, *before._exceptions])
+    def sides(self) -> Sides:
+        """The parts and the exceptions."""
+        return [self._first, *self._rest], self._exceptions
 
 
 class Remembered(Plan):
     """A plan that works out each chunk once, and takes over what an earlier plan of the same node has worked out."""
 
-    __slots__ = ("_known", "_numbers", "_source", "weight")
+    __slots__ = ("_known", "_numbers", "source", "weight")
 
     def __init__(self, source: Plan, before: Remembered | None) -> None:
-        self._source = source
+        self.source = source
         self._numbers = frozenset(source.chunks())
         self._known: dict[int, BitMap] = {}
         self.weight = source.weight
-        changed = None if before is None else source.changed_chunks(before._source)
+        changed = None if before is None else changed_chunks(source, before.source)
         if before is not None and changed is not None:
             known = before._known.copy()
             self._known = {number: members for number, members in known.items() if number not in changed}
@@ -255,12 +216,54 @@ class Remembered(Plan):
         """See `Plan.chunk`."""
         found = self._known.get(number)
         if found is None:
-            found = self._known[number] = self._source.chunk(number) if number in self._numbers else _NONE
+            found = self._known[number] = self.source.chunk(number) if number in self._numbers else _NONE
         return found
 
-    def changed_chunks(self, before: Plan) -> set[int] | None:
-        """See `Plan.changed_chunks`."""
-        return self._source.changed_chunks(before._source) if isinstance(before, Remembered) else None
+
+def changed_chunks(plan: Plan, before: Plan) -> set[int] | None:
+    """The chunks in which a plan may have other members than an earlier plan of the same node; None: it cannot be told.
+
+    Plans that are put together alike, of parts that have the same members in a chunk, have the same members in it.
+    """
+    match plan, before:
+        case _ if plan is before:
+            return set()
+        case Leaf(), Leaf():
+            members, others = plan.members, before.members
+            return {number for number in {*members, *others} if not _is_same(members.get(number), others.get(number))}
+        case Union(), Union():
+            return _changed_in_parts(plan.parts, before.parts)
+        case Remembered(), Remembered():
+            return changed_chunks(plan.source, before.source)
+        case (Common(), _) | (_, Common()):
+            sides = plan.sides() if isinstance(plan, Common) else ([plan], [])
+            return _changed_in_sides(sides, before.sides() if isinstance(before, Common) else ([before], []))
+    return None
+
+
+def _changed_in_sides(sides: Sides, before: Sides) -> set[int] | None:
+    """`changed_chunks` for parts and exceptions; there may be exceptions where there were none."""
+    missing = len(sides[1]) - len(before[1])
+    changed = _changed_in_parts(sides[0], before[0])
+    left_out = _changed_in_parts(sides[1] + [NOTHING] * -missing, before[1] + [NOTHING] * missing)
+    return None if changed is None or left_out is None else changed | left_out
+
+
+def _changed_in_parts(parts: list[Plan], before: list[Plan]) -> set[int] | None:
+    if len(parts) != len(before):
+        return None
+    changed: set[int] = set()
+    for part, part_before in zip(parts, before, strict=True):
+        found = changed_chunks(part, part_before)
+        if found is None:
+            return None
+        changed |= found
+    return changed
+
+
+def _is_same(members: BitMap | None, others: BitMap | None) -> bool:
+    """Whether two chunks are the same: nearly always they are one object, so that nothing is compared."""
+    return members is others or (members is not None and others is not None and members == others)
 
 
 def recounted(plan: Plan, before: tuple[Plan, int] | None) -> int:
@@ -268,7 +271,7 @@ def recounted(plan: Plan, before: tuple[Plan, int] | None) -> int:
     if before is None:
         return plan.count()
     earlier, total = before
-    changed = plan.changed_chunks(earlier)
+    changed = changed_chunks(plan, earlier)
     if changed is None or len(changed) * _SHARE > len({*plan.chunks()}):
         return plan.count()
     for number in changed:

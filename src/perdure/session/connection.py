@@ -212,6 +212,7 @@ class Connection(Embedding):
     def finish_batch(self, committed: Committed, taken: dict[bytes, bytes]) -> None:
         """The batch is in: go to its state."""
         self.catalog.committed(taken)
+        self.postings.settle()
         self.overlays = [Overlay()]
         self.overlay = self.overlays[0]
         self._reads = {}

@@ -42,7 +42,10 @@ class _Kept:
 
     tag: bytes
     chunks: Chunks
+    behind: set[int] = field(default_factory=set)
+    """Chunks that lack what the overlays have by now."""
     stale: set[int] = field(default_factory=set)
+    """Chunks that have to be read again."""
 
 
 class Postings:
@@ -53,6 +56,7 @@ class Postings:
         self._kept: dict[bytes, _Kept] = {}
         """How the keys of a posting begin → the posting."""
         self._under: dict[bytes, Any] = {}
+        self._behind: dict[bytes, _Kept] = {}
         self._bytes = 0
         self.forgotten = 0
         """How often all that was kept was forgotten; who keeps some of it longer may do the same."""
@@ -67,10 +71,8 @@ class Postings:
                 self._make_room(found)
                 self._kept[prefix] = _Kept(tag, found)
                 return found
-            if kept.stale:
-                before, kept.chunks = kept.chunks, self._renewed(kept)
-                self._bytes += _size(kept.chunks.values()) - _size(before.values())
-                kept.stale = set()
+            if kept.stale or kept.behind:
+                self._renew(kept)
             return kept.chunks
 
     def under(self, head: bytes, read: Callable[[], _T]) -> _T:
@@ -95,26 +97,29 @@ class Postings:
                 chunks[chunk] = delta.adds.copy() if found is None else (found - delta.removes) | delta.adds
         return {chunk: chunks[chunk] for chunk in sorted(chunks) if chunks[chunk]}
 
-    def _read_chunk(self, tag: bytes, chunk: int) -> BitMap:
-        found = merge.posting_value(self._connection.view.get(_POSTINGS, posting_key(tag, chunk)))
+    def _read_chunk(self, kept: _Kept, chunk: int) -> BitMap:
+        """A chunk as it is now: what is kept of it, or else the view has, with what the overlays say of its ids."""
+        found = kept.chunks.get(chunk, _NONE)
+        if chunk in kept.stale:
+            found = merge.posting_value(self._connection.view.get(_POSTINGS, posting_key(kept.tag, chunk)))
         for overlay in self._connection.overlays:
-            delta = overlay.postings.get(tag, {}).get(chunk)
+            delta = overlay.postings.get(kept.tag, {}).get(chunk)
             if delta is not None:
                 found = (found - delta.removes) | delta.adds
         return found
 
-    def _renewed(self, kept: _Kept) -> Chunks:
-        """The posting with its stale chunks read again; the same object when that changes nothing."""
+    def _renew(self, kept: _Kept) -> None:
+        """Bring a posting up to date; it stays the same object when that changes nothing."""
         if len(kept.stale) > _FEW and len(kept.stale) > len(kept.chunks) // 2:
-            return self.read(kept.tag)
-        read = {chunk: self._read_chunk(kept.tag, chunk) for chunk in kept.stale}
-        changed = {chunk: members for chunk, members in read.items() if members != kept.chunks.get(chunk, _NONE)}
-        if not changed:
-            return kept.chunks
-        chunks = {**kept.chunks, **changed}
-        if all(changed.values()) and changed.keys() <= kept.chunks.keys():
-            return chunks
-        return {chunk: chunks[chunk] for chunk in sorted(chunks) if chunks[chunk]}
+            chunks = self.read(kept.tag)
+        else:
+            read = {chunk: self._read_chunk(kept, chunk) for chunk in kept.stale | kept.behind}
+            changed = {chunk: members for chunk, members in read.items() if members != kept.chunks.get(chunk, _NONE)}
+            chunks = {**kept.chunks, **changed} if changed else kept.chunks
+            if not (all(changed.values()) and changed.keys() <= kept.chunks.keys()):
+                chunks = {chunk: chunks[chunk] for chunk in sorted(chunks) if chunks[chunk]}
+        self._bytes += _size(chunks.values()) - _size(kept.chunks.values())
+        kept.chunks, kept.behind, kept.stale = chunks, set(), set()
 
     def _make_room(self, found: Chunks) -> None:
         """Forget all that is kept when it would be too much with what was found."""
@@ -126,17 +131,30 @@ class Postings:
     # -- what changed --------------------------------------------------------------------------------------
 
     def changed(self, tag: bytes, chunks: Iterable[int]) -> None:
-        """These chunks of a tag's posting may be different from here on."""
-        kept = self._kept.get(posting_prefix(tag)) if self._kept else None
+        """These chunks of a tag's posting were changed in the top overlay."""
+        prefix = posting_prefix(tag)
+        kept = self._kept.get(prefix)
         if kept is not None:
-            kept.stale.update(chunks)
+            kept.behind.update(chunks)
+            self._behind[prefix] = kept
         if self._under:
             self._drop_under(tag)
+
+    def settle(self) -> None:
+        """The overlays are about to become part of the view."""
+        for kept in self._behind.values():
+            if kept.behind:
+                self._renew(kept)
+        self._behind.clear()
 
     def undone(self, overlay: Overlay) -> None:
         """The changes in an overlay are no longer there."""
         for tag, chunks in overlay.postings.items():
-            self.changed(tag, chunks)
+            kept = self._kept.get(posting_prefix(tag))
+            if kept is not None:
+                kept.stale.update(chunks)
+            if self._under:
+                self._drop_under(tag)
 
     def changed_elsewhere(self, named: list[bytes]) -> None:
         """Another commit changed the chunks with these keys."""
@@ -161,6 +179,7 @@ class Postings:
         """Anything may be different from here on, or there is too much of it."""
         self._kept.clear()
         self._under.clear()
+        self._behind.clear()
         self._bytes = 0
         self.forgotten += 1
 
