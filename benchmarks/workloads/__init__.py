@@ -10,7 +10,7 @@ MEMO = ["memo", "memo_queries", "memo_reader", "limited"]
 MODULES = {
     "plain": ["plain"],
     "dbzero": MEMO,
-    "perdure": MEMO,
+    "perdure": [*MEMO, "filtered"],
     "zodb": ["zodb"],
     "perdure.zodb": ["zodb"],
     "lmdb": ["raw"],
