@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import perdure as db0
-from perdure.query.plans import NOTHING, Common, Leaf, Remembered, Union, changed_chunks, recounted
+from perdure.query.plans import NOTHING, Common, Leaf, Union, changed_chunks, recounted, remembered
 from perdure.session import by_chunk
 from perdure.workspace.functions import workspace
 
@@ -185,8 +185,8 @@ FAR = 1 << 16
         (Common([leaf(1, FAR)], [leaf(FAR)]), leaf(1, FAR), {1}),
         (leaf(1, FAR), Common([leaf(1, FAR)], [leaf(FAR)]), {1}),
         (Common([leaf(1), leaf(2)], []), Common([leaf(1)], [leaf(2)]), None),
-        (Remembered(leaf(1), None), Remembered(leaf(1, FAR), None), {1}),
-        (Remembered(leaf(1), None), leaf(1), None),
+        (remembered(leaf(1), None), remembered(leaf(1, FAR), None), {1}),
+        (remembered(leaf(1), None), leaf(1), None),
     ],
 )
 def test_changed_chunks_are_those_where_parts_differ(now: Any, before: Any, changed: set[int] | None) -> None:
@@ -202,9 +202,10 @@ def test_a_count_is_brought_up_to_date_by_the_chunks_that_changed() -> None:
 
 
 def test_a_plan_that_remembers_takes_over_what_has_not_changed() -> None:
-    before = Remembered(leaf(1, FAR, 2 * FAR), None)
+    before = remembered(leaf(1, FAR, 2 * FAR), None)
     kept = {number: before.chunk(number) for number in range(3)}
-    after = Remembered(leaf(1, FAR + 1, 2 * FAR), before)
+    after = remembered(leaf(1, FAR + 1, 2 * FAR), before)
     assert after.all_ids() == [1, FAR + 1, 2 * FAR]
     assert after.chunk(0) is kept[0]
     assert before.all_ids() == [1, FAR, 2 * FAR]
+    assert remembered(leaf(1, FAR, 2 * FAR), before) is before

@@ -28,7 +28,7 @@ from perdure.query.expression import (
     is_decorated,
     rebuilt,
 )
-from perdure.query.plans import Plan, Remembered
+from perdure.query.plans import Plan, Remembered, remembered
 from perdure.security import FILTERS, predicate_for
 from perdure.session import Catalog, Connection, any_restricted, count_restricted, has_restricted, is_restricted
 
@@ -178,7 +178,7 @@ def _allowed(node: Allowed, evaluation: Evaluation) -> Plan:
     found: Remembered | None = evaluation.kept.results.get(node)
     if found is None:
         kept = evaluation.kept
-        found = Remembered(make_plan(node.node, evaluation), kept.earlier(node))
+        found = remembered(make_plan(node.node, evaluation), kept.earlier(node))
         kept.start_from(node, found)
         kept.keep(node, found)
     return found

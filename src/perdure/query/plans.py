@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from pyroaring import BitMap
 
-__all__ = ["NOTHING", "Common", "Leaf", "Plan", "Remembered", "Union", "changed_chunks", "recounted"]
+__all__ = ["NOTHING", "Common", "Leaf", "Plan", "Remembered", "Union", "changed_chunks", "recounted", "remembered"]
 
 _NONE = BitMap()
 _SHIFTED = 1 << 16
@@ -194,19 +194,19 @@ class Common(Plan):
 
 
 class Remembered(Plan):
-    """A plan that works out each chunk once, and takes over what an earlier plan of the same node has worked out."""
+    """A plan that works out each chunk once; made by `remembered`."""
 
     __slots__ = ("_known", "_numbers", "source", "weight")
 
-    def __init__(self, source: Plan, before: Remembered | None) -> None:
+    def __init__(self, source: Plan, known: dict[int, BitMap]) -> None:
         self.source = source
         self._numbers = frozenset(source.chunks())
-        self._known: dict[int, BitMap] = {}
+        self._known = known
         self.weight = source.weight
-        changed = None if before is None else changed_chunks(source, before.source)
-        if before is not None and changed is not None:
-            known = before._known.copy()
-            self._known = {number: members for number, members in known.items() if number not in changed}
+
+    def known_except(self, changed: set[int]) -> dict[int, BitMap]:
+        """What has been worked out of other chunks than these."""
+        return {number: members for number, members in self._known.copy().items() if number not in changed}
 
     def chunks(self) -> Iterable[int]:
         """See `Plan.chunks`."""
@@ -218,6 +218,14 @@ class Remembered(Plan):
         if found is None:
             found = self._known[number] = self.source.chunk(number) if number in self._numbers else _NONE
         return found
+
+
+def remembered(source: Plan, before: Remembered | None) -> Remembered:
+    """A plan that remembers chunks of `source`, with what an earlier one of the same node knows; or that one."""
+    changed = None if before is None else changed_chunks(source, before.source)
+    if before is None or changed is None:
+        return Remembered(source, {})
+    return Remembered(source, before.known_except(changed)) if changed else before
 
 
 def changed_chunks(plan: Plan, before: Plan) -> set[int] | None:
