@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import perdure as db0
+from perdure.workspace.functions import workspace
+from tests.threads import together
 
 from .conftest import reopen
 from .things import Node, Root
@@ -235,3 +237,63 @@ def test_the_head_may_change_while_a_snapshot_query_is_iterated() -> None:
             if node.name % 100 == 0:
                 db0.commit()
     assert sorted(seen) == list(range(300)) and not db0.find("many")
+
+
+def test_a_snapshot_keeps_its_state_from_being_packed_before_anything_was_read_in_it() -> None:
+    history()
+    database = workspace().current_prefix().database
+    now, kept = db0.snapshot(), db0.get_state_num(finalized=True)
+    Root().value = 100
+    db0.commit()
+    database.pack()
+    assert database.storage.packed == kept and now.fetch(Root).value == 2
+    later = db0.snapshot()
+    now.close()
+    later.close()
+    database.pack()
+    assert database.storage.packed == kept + 1
+
+
+def test_a_snapshot_that_was_forgotten_unread_lets_its_state_go() -> None:
+    history()
+    database = workspace().current_prefix().database
+    now = db0.snapshot()
+    Root().value = 100
+    db0.commit()
+    del now
+    database.pack()
+    assert database.storage.packed == db0.get_state_num(finalized=True)
+
+
+def test_threads_that_read_first_in_a_snapshot_at_once_get_the_same_objects() -> None:
+    history()
+    now, seen = db0.snapshot(), []
+    together(*[lambda: seen.append(now.fetch(Root))] * 8)
+    assert len(seen) == 8 and len({id(one) for one in seen}) == 1
+
+
+def test_closing_the_prefix_ends_snapshots_that_were_not_read(main: Path) -> None:
+    history()
+    now = db0.snapshot()
+    reopen(main)
+    with pytest.raises(RuntimeError):
+        now.fetch(Root)
+
+
+def test_the_newest_snapshot_is_taken_again_when_its_state_is_packed_away_in_that_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history()
+    database = workspace().current_prefix().database
+    view = database.storage.view
+
+    def commit_and_view(at: int | None = None) -> Any:
+        monkeypatch.undo()
+        Root().value = 100
+        db0.commit()
+        database.pack()
+        return view(at)
+
+    monkeypatch.setattr(database.storage, "view", commit_and_view)
+    with db0.snapshot() as now:
+        assert now.fetch(Root).value == 100

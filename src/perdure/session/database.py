@@ -16,7 +16,7 @@ from perdure.session.classes import observe_definitions
 from perdure.session.connection import Connection
 from perdure.session.packing import collect_garbage
 from perdure.session.verifying import verify
-from perdure.storage import Batch, Problem, VersionedStorage, open_storage, spaces
+from perdure.storage import Batch, Problem, VersionedStorage, View, open_storage, spaces
 
 __all__ = ["Database"]
 
@@ -114,8 +114,8 @@ class Database:
             return self._read_identity()
         return identity
 
-    def connect(self, at: int | None = None, *, writable: bool | None = None, **options: Any) -> Connection:
-        """A connection at the newest state, or a read-only one at state `at`.
+    def connect(self, at: int | View | None = None, *, writable: bool | None = None, **options: Any) -> Connection:
+        """A connection at the newest state, or a read-only one at state `at`, or that of a view, which it releases.
 
         Raises `ValueError` when there is no such state.
         """
@@ -125,7 +125,8 @@ class Database:
             writable = not self.read_only
         elif writable and self.read_only:
             raise ReadOnlyError(f"{self.name} is open for reading only")
-        made = Connection(self, self.storage.view(at), writable=writable, **options)
+        view = at if isinstance(at, View) else self.storage.view(at)
+        made = Connection(self, view, writable=writable, **options)
         made.is_fixed = at is not None
         self.join(made)
         return made

@@ -6,7 +6,7 @@ import time as clock
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from perdure.engine import Engine
+from perdure.engine import Engine, EngineTransaction
 from perdure.errors import NotADatabaseError, ReadOnlyError, StateUnavailableError, StorageError
 from perdure.kernel import keys, versions
 
@@ -50,6 +50,7 @@ class VersionedStorage:
         self.history = history
         self.read_only = engine.capabilities.read_only
         self._reader = Reader(engine)
+        self._packed = (-1, 0)  # a moment of the engine, and the oldest state in it
         self._pins = Pins(engine)
         self._group = Group(engine, self._reader, None if history else Trimmer(self._smallest_pin))
         self._closed = False
@@ -88,7 +89,10 @@ class VersionedStorage:
     @property
     def packed(self) -> int:
         """The oldest state that can be viewed."""
-        return self._reader.run(lambda transaction: get_number(transaction, PACKED_KEY), fresh=True)
+        known = self._packed
+        if known[0] != self.engine.moment():
+            known = self._packed = self._reader.run(_read_packed, fresh=True)
+        return known[1]
 
     def view(self, at: int | None = None) -> View:
         """What is stored as of state `at`, by default the newest.
@@ -228,8 +232,13 @@ class VersionedStorage:
 
     def verify(self) -> Iterator[Problem]:
         """Everything wrong that can be found in structure, checksums, versions, chains and log."""
-        with self._view_at(self.packed):  # so that no packing comes between
+        with self._view_oldest():  # so that no packing comes between
             yield from verify(self.engine, self._reader)
+
+    def _view_oldest(self) -> View:
+        while True:
+            with suppress(StateUnavailableError):  # another process has packed it just now
+                return self._view_at(self.packed)
 
     def relax(self) -> None:
         """Hold on to nothing of the engine until the next read; views stay as they are."""
@@ -263,3 +272,7 @@ class VersionedStorage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _read_packed(transaction: EngineTransaction) -> tuple[int, int]:
+    return transaction.moment, get_number(transaction, PACKED_KEY)

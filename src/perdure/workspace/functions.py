@@ -345,7 +345,7 @@ def get_snapshot_of(obj: Any, /) -> Snapshot | Head:
     else:
         raise TypeError(f"get_snapshot_of takes a durable object or a query, not {type(obj).__name__}")
     space = workspace()
-    return space.snapshots.get(owner) or space.head
+    return space.views.get(owner) or space.head
 
 
 def refresh() -> bool:

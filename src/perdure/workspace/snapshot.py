@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -14,12 +14,13 @@ from perdure.model.access import exists_in, fetch_from
 from perdure.query import Query, deserialize_at
 from perdure.query.finding import connection_for, find_in
 from perdure.session import Connection, Database
-from perdure.workspace.states import state_at
+from perdure.storage import View
+from perdure.workspace.states import Moment, state_at, states_of
 
 if TYPE_CHECKING:
     from perdure.workspace.workspace import Workspace
 
-__all__ = ["Head", "Snapshot"]
+__all__ = ["Head", "Snapshot", "take_snapshot"]
 
 _T = TypeVar("_T")
 
@@ -65,41 +66,63 @@ class Snapshot(_Reading):
 
     def __init__(self, workspace: Workspace, states: Mapping[str, int], moment: datetime | None = None) -> None:
         self._workspace = workspace
-        self._states = dict(states)
+        self.states = dict(states)
+        """By the names of the prefixes that were open."""
         self._moment = moment
+        self._views: dict[int, tuple[Database, View]] = {}
+        """By the uuid of their databases: what is kept from being packed, and was not read yet."""
         self._connections: dict[int, Connection] = {}
+        self._lock = threading.Lock()
         self._closed = False
+        workspace.snapshots.add(self)
         try:
-            for name, state in self._states.items():
-                self._connect(workspace.prefixes[name].database, state)
+            for name, state in self.states.items():
+                database = workspace.prefixes[name].database
+                self._views[database.uuid] = database, _view(database, state)
         except BaseException:
             self.close()
             raise
 
-    def _connect(self, database: Database, state: int | None) -> Connection:
-        budget = self._workspace.settings.cache_size
-        if state is None:
-            state = database.storage.last_state if self._moment is None else state_at(database, self._moment)
-        try:
-            made = database.connect(at=state, budget=budget)
-        except StateUnavailableError as error:
-            raise ValueError(f"{database.name} has no state {state}: {error}") from None
-        self._workspace.snapshots[made] = self
-        weakref.finalize(made, made.view.release)
+    def _connection(self, uuid: int) -> Connection | None:
+        """The connection for the database with that uuid, made when it is first asked for."""
+        found = self._connections.get(uuid)
+        if found is None:
+            with self._lock:
+                if uuid in self._views:
+                    self._connect(*self._views.pop(uuid))
+                found = self._connections.get(uuid)
+        return found
+
+    def _connect(self, database: Database, view: View) -> None:
+        made = database.connect(view, budget=self._workspace.settings.cache_size)
+        self._workspace.views[made] = self
         self._connections[database.uuid] = made
-        return made
 
     def at(self, live: Connection) -> Connection:
         """The connection of this snapshot for the database of a live one."""
         self._check_open()
-        found = self._connections.get(live.database.uuid)
-        return found if found is not None else self._connect(live.database, None)
+        database = live.database
+        found = self._connection(database.uuid)
+        if found is None:  # its prefix was opened later
+            moment, storage = self._moment, database.storage
+            view = _view(database, storage.last_state if moment is None else state_at(database, moment))
+            with self._lock:
+                if database.uuid not in self._connections:
+                    self._connect(database, view)
+            found = self._connections[database.uuid]
+        return found
 
     def seen(self, database: int) -> Connection | None:
         """The connection of this snapshot for the database with that uuid; None when the snapshot does not have it."""
         self._check_open()
-        found = self._connections.get(database)
+        found = self._connection(database)
         return found if found is not None and found.state > 0 else None
+
+    def _leave(self, database: Database) -> None:
+        """A prefix is closed: what came from it cannot be used any more."""
+        found = self._connection(database.uuid)
+        if found is not None and found.database is database:
+            found.close()
 
     def _place(self) -> Callable[[Connection], Connection]:
         self._check_open()
@@ -128,11 +151,15 @@ class Snapshot(_Reading):
 
     def __contains__(self, prefix: object) -> bool:
         self._check_open()
-        return isinstance(prefix, str) and self._states.get(prefix, 0) > 0
+        return isinstance(prefix, str) and self.states.get(prefix, 0) > 0
 
     def close(self) -> None:
         """End the use of the snapshot; harmless when closed."""
         self._closed = True
+        with self._lock:
+            for _, view in self._views.values():
+                view.release()
+            self._views.clear()
         for connection in self._connections.values():
             connection.close()
 
@@ -146,6 +173,24 @@ class Snapshot(_Reading):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def take_snapshot(workspace: Workspace, spec: Moment | Mapping[str, Moment], current: str | None) -> Snapshot:
+    """The snapshot that `perdure.snapshot` gives; `current` is the name of the current prefix."""
+    while True:
+        states, moment = states_of(spec, workspace.list_open(), current)
+        try:
+            return Snapshot(workspace, states, moment)
+        except ValueError:
+            if spec is not None:
+                raise  # else another process has committed and packed just then
+
+
+def _view(database: Database, state: int) -> View:
+    try:
+        return database.storage.view(state)
+    except StateUnavailableError as error:
+        raise ValueError(f"{database.name} has no state {state}: {error}") from None
 
 
 class Head(_Reading):

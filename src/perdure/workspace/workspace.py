@@ -24,8 +24,8 @@ from perdure.workspace.files import find_prefixes, prefix_file
 from perdure.workspace.locking import Locks
 from perdure.workspace.prefix import OpenOptions, Prefix
 from perdure.workspace.settling import has_decisions, orphans, settle, settle_file
-from perdure.workspace.snapshot import Head, Snapshot
-from perdure.workspace.states import Moment, states_of
+from perdure.workspace.snapshot import Head, Snapshot, take_snapshot
+from perdure.workspace.states import Moment
 from perdure.workspace.together import commit_together
 
 __all__ = ["Settings", "Workspace"]
@@ -67,7 +67,8 @@ class Workspace:
         self.blocks = Blocks(self)
         self.locks = Locks(self)
         self.head = Head(self)
-        self.snapshots: weakref.WeakKeyDictionary[Connection, Snapshot] = weakref.WeakKeyDictionary()
+        self.snapshots: weakref.WeakSet[Snapshot] = weakref.WeakSet()
+        self.views: weakref.WeakKeyDictionary[Connection, Snapshot] = weakref.WeakKeyDictionary()
         self.closed = False
         self.head_states: dict[str, int] | None = None
         """The states of the newest snapshot of the head."""
@@ -202,9 +203,9 @@ class Workspace:
             if prefix.name in self._current:
                 self._current.remove(prefix.name)
             self._follow_current()
-            seen = [one for one in self.snapshots if one.database is prefix.database]
-        for connection in seen:
-            connection.close()
+            taken = list(self.snapshots)
+        for snapshot in taken:
+            snapshot._leave(prefix.database)
         prefix.close()
         lift(prefix.database.uuid)
         with self.lock:
@@ -366,15 +367,14 @@ class Workspace:
         if isinstance(spec, Mapping):
             for name in spec:
                 self.named(name)
-        states, moment = states_of(spec, self.list_open(), self._current[-1] if self._current else None)
-        made = Snapshot(self, states, moment)
+        made = take_snapshot(self, spec, self._current[-1] if self._current else None)
         if spec is None:
-            self.head_states = states
+            self.head_states = made.states
         return made
 
     def beside(self, connection: Connection, live: Connection) -> Connection:
         """Where an object that `connection` refers to is seen: in the same snapshot, or the live one."""
-        found = self.snapshots.get(connection)
+        found = self.views.get(connection)
         return live if found is None else found.at(live)
 
     def name_of(self, connection: Connection) -> str:
