@@ -3,6 +3,20 @@ from cpython.object cimport PyObject
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
 
+cdef extern from *:
+    """
+    #ifndef PERDURE_FIELD
+    /* field0 to field5 lie one after the other. */
+    #define PERDURE_FIELD(self, index) (((PyObject**)&(self)->field0)[index])
+    static inline PyObject* perdure_taken(PyObject* value) { Py_INCREF(value); return value; }
+    #endif
+    """
+    PyObject* PERDURE_FIELD(Durable self, int index)
+    object perdure_taken(PyObject* value)
+
+cdef enum:
+    _INLINE = 6          # fields in the struct
+
 
 cdef class Layout:
     cdef readonly object cls
@@ -13,6 +27,8 @@ cdef class Layout:
     cdef int count
     cdef int inline_count
     cdef readonly bint frozen
+    cdef readonly bint interned
+    cdef bint linked                # whether objects were given members that are not stored when they were complete
     cdef readonly bint watched      # whether each access to a field is asked for: see durable_watched.pxi
     cdef readonly bint restricted   # whether the objects are looked at when they are given out
     cdef int position(self, str name) except -2
@@ -76,7 +92,19 @@ cdef inline bint is_free(Durable self):
     return self.state > 1 and not guarded and (self.owner is None or is_open(self.owner))
 
 
-cdef object get_field(Durable self, int index)
+cdef object get_further_field(Durable self, int index)
+
+
+cdef inline object get_field(Durable self, int index):
+    """A field that the mask says is there."""
+    if index < _INLINE:
+        return perdure_taken(PERDURE_FIELD(self, index))
+    return get_further_field(self, index)
+
+
+ctypedef int (*Freezer)(Durable obj) except -1
+
+cdef int set_freezer(Freezer function) except -1
 cdef int put_field(Durable self, int index, object value) except -1
 cdef int ensure_loaded(Durable self) except -1
 cdef int ensure_writable(Durable self) except -1

@@ -33,9 +33,6 @@ cdef extern from *:
         while (base->tp_flags & Py_TPFLAGS_HEAPTYPE) base = base->tp_base;
         return base->tp_new((PyTypeObject*)cls, no_arguments, NULL);
     }
-    /* field0 to field5 lie one after the other. */
-    #define PERDURE_FIELD(self, index) (((PyObject**)&(self)->field0)[index])
-    static inline PyObject* perdure_taken(PyObject* value) { Py_INCREF(value); return value; }
     static inline void perdure_replace(PyObject** place, PyObject* value) {
         PyObject* old = *place;
         Py_INCREF(value);
@@ -46,8 +43,6 @@ cdef extern from *:
     #define PERDURE_INHERIT_NEW(metaclass) ((PyTypeObject*)(metaclass))->tp_new = PyType_Type.tp_new
     #define PERDURE_PUT(self, index, value) perdure_replace(&PERDURE_FIELD(self, index), value)
     """
-    PyObject* PERDURE_FIELD(Durable self, int index)
-    object perdure_taken(PyObject* value)
     void PERDURE_PUT(Durable self, int index, object value)
     bint PyUnicode_CHECK_INTERNED(object text)
     void PERDURE_INHERIT_NEW(object metaclass)
@@ -74,7 +69,6 @@ cdef enum:
     _CLEAN = 1
     _NEW = 2
     _DIRTY = 3
-    _INLINE = 6          # fields in the struct
     _SLOTS = 63          # names with a bit of their own; bit 63 says that there are others
     _VOLATILE = 1        # has members that are not stored and vanish with the loaded state
     _PINNED = 2          # has `_X__` members, which only a live wrapper can keep: never made a ghost
@@ -118,6 +112,7 @@ cdef class Layout:
         self.descriptors = set()
         self.count = 0
         self.frozen = bool(getattr(cls, "_perdure_immutable_", False))
+        self.interned = bool(getattr(cls, "_perdure_interned_", False))
         read_marks(self, cls)
 
     cdef int position(self, str name) except -2:
@@ -159,10 +154,7 @@ cdef class Layout:
         return tuple([self.names[index] for index in range(self.count) if mask & (1ULL << index)])
 
 
-cdef object get_field(Durable self, int index):
-    """A field that the mask says is there."""
-    if index < _INLINE:
-        return perdure_taken(PERDURE_FIELD(self, index))
+cdef object get_further_field(Durable self, int index):
     return PyObject_GenericGetAttr(self, <object>self.layout.slots[index])
 
 
@@ -250,7 +242,7 @@ cdef int set_checked(Durable self, str name, object value) except -1:
     cdef bint frozen = self.layout.frozen, created = False
     if _is_volatile(name):
         self.volatile |= _PINNED if name.startswith("_X__") else _VOLATILE
-        track(self)
+        link_up(self)
         PyObject_GenericSetAttr(self, name, value)
         return 0
     if _needs_no_state(name):
@@ -264,7 +256,7 @@ cdef int set_checked(Durable self, str name, object value) except -1:
     index = self.layout.position(name)
     if index < 0:
         ensure_loaded(self)
-        track(self)
+        link_up(self)
         PyObject_GenericSetAttr(self, name, value)
         return 0
     if self.layout.watched:
@@ -328,7 +320,7 @@ cdef class Durable:
     def __setattr__(self, str name, value):
         cdef int index
         cdef Layout layout = self.layout
-        if is_free(self) and _is_plain(value):
+        if is_free(self) and (_is_plain(value) or layout.frozen):  # those are converted when the object is complete
             for index in range(layout.inline_count):
                 if layout.slots[index] == <PyObject*>name:
                     PERDURE_PUT(self, index, value)
@@ -396,44 +388,10 @@ cdef class DurableType(type):
         cdef object factory = cls._perdure_factory_
         if factory is not None:
             return factory.create(cls, args, kwargs)
-        return construct(cls, args, kwargs)
+        return make(cls, args, kwargs, None)
 
 
 PERDURE_INHERIT_NEW(DurableType)
-
-
-def construct(cls, tuple args, dict kwargs, Owner owner=None):
-    """Make an instance as Python does and hand it to its owner: the one set by `__init__`, else the ambient one.
-
-    `owner` is one set beforehand. If `__init__` raises, the instance is dead, wherever it was put.
-    """
-    cdef PyObject* keywords = <PyObject*>kwargs if kwargs else NULL
-    check_guard()
-    cdef object instance = perdure_new(cls, args, keywords)
-    cdef Durable obj
-    if not isinstance(instance, cls):
-        return instance
-    obj = <Durable>instance
-    if obj.state != _NEW or obj.owner is not None:
-        perdure_init(instance, args, keywords)
-        return instance
-    obj.owner = owner
-    obj.building = 1
-    try:
-        perdure_init(instance, args, keywords)
-    except:
-        abandon(obj)
-        raise
-    if obj.layout.frozen:
-        complete(obj)
-        return instance
-    obj.building = 0
-    if obj.owner is None:
-        obj.owner = ambient
-        if ambient is None:
-            return instance
-    hand_over(obj)
-    return instance
 
 
 include "durable_completion.pxi"

@@ -4,7 +4,9 @@ cdef class EmbeddedDict:
 
 
 cdef object load_view(object value)
+cdef object view_items(list items)
 cdef object view_set(list members)
+cdef int watch_again(object container) except -1
 
 
 cdef inline bint is_plain(object value):

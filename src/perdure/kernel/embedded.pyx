@@ -8,12 +8,30 @@ from uuid import UUID
 
 from cpython.object cimport PyObject
 
-from perdure.kernel.durable cimport Durable, get_field, look_into, put_field
+from perdure.kernel.durable cimport Durable, get_field, look_into, put_field, set_freezer
 
-from perdure.kernel.durable import fields, set_freezer
+from perdure.kernel.durable import fields
+
+cdef extern from *:
+    """
+    /* A tuple of a subtype with the items of a list. */
+    static PyObject* perdure_tuple(PyObject* kind, PyObject* items) {
+        Py_ssize_t index, count = PyList_GET_SIZE(items);
+        PyObject* made = ((PyTypeObject*)kind)->tp_alloc((PyTypeObject*)kind, count);
+        if (made == NULL) return NULL;
+        for (index = 0; index < count; index++) {
+            PyObject* item = PyList_GET_ITEM(items, index);
+            Py_INCREF(item);
+            PyTuple_SET_ITEM(made, index, item);
+        }
+        return made;
+    }
+    """
+    object perdure_tuple(object kind, list items)
 
 cdef extern from "Python.h":
     bint PyObject_GC_IsTracked(object)
+    void PyObject_GC_Track(PyObject*)
     void PyObject_GC_UnTrack(PyObject*)
 
 cdef enum:
@@ -35,32 +53,46 @@ class EmbeddedSet(frozenset):
     __slots__ = ()
 
 
-cdef object new_tuple = tuple.__new__
+cdef object tuple_type = EmbeddedTuple
+cdef object set_type = EmbeddedSet
 cdef object new_set = frozenset.__new__
 
 
+# As with Python's own tuples, the garbage collector need not look at what is in no cycle: plain values, containers of
+# such, and write-once objects that belong nowhere yet. When an object gets an owner, which holds it in turn, it and
+# what it holds are looked at again: see `watch_again` and `embedding`.
+
 cdef inline bint is_leaf(object value):
-    """Values through which no cycle can go: plain ones, and containers of such."""
+    """Values through which no cycle can go."""
     cdef object kind = type(value)
-    if is_plain(value) or kind in SIMPLE:
+    if is_plain(value):
         return True
-    return (kind is EmbeddedTuple or kind is EmbeddedDict or kind is EmbeddedSet) and not PyObject_GC_IsTracked(value)
+    if kind is tuple_type or kind is EmbeddedDict or kind is set_type or isinstance(value, Durable):
+        return not PyObject_GC_IsTracked(value)
+    return kind in SIMPLE
 
 
-# As with Python's own tuples, the garbage collector need not look at containers that are in no cycle: with many
-# graphs in memory its work would take longer than making them.
+cdef int watch_again(object container) except -1:
+    """Let the garbage collector see a container, which may be in a cycle from here on."""
+    cdef dict content
+    if not PyObject_GC_IsTracked(container):
+        PyObject_GC_Track(<PyObject*>container)
+    if type(container) is EmbeddedDict:
+        content = (<EmbeddedDict>container).content
+        if not PyObject_GC_IsTracked(content):
+            PyObject_GC_Track(<PyObject*>content)
+    return 0
 
-cdef object make_tuple(list items):
-    cdef object made = new_tuple(EmbeddedTuple, items)
-    for item in items:
-        if not is_leaf(item):
-            return made
-    PyObject_GC_UnTrack(<PyObject*>made)
+
+cdef object make_tuple(list items, bint leaf):
+    cdef object made = perdure_tuple(tuple_type, items)
+    if leaf:
+        PyObject_GC_UnTrack(<PyObject*>made)
     return made
 
 
 cdef object make_set(object members):
-    cdef object made = new_set(EmbeddedSet, members)
+    cdef object made = new_set(set_type, members)
     for item in made:
         if not is_leaf(item):
             return made
@@ -68,14 +100,12 @@ cdef object make_set(object members):
     return made
 
 
-cdef object make_dict(dict content):
+cdef object make_dict(dict content, bint leaf):
     cdef EmbeddedDict made = EmbeddedDict.__new__(EmbeddedDict)
     made.content = content
-    for key, item in content.items():
-        if not (is_leaf(key) and is_leaf(item)):
-            return made
-    PyObject_GC_UnTrack(<PyObject*>content)
-    PyObject_GC_UnTrack(<PyObject*>made)
+    if leaf:
+        PyObject_GC_UnTrack(<PyObject*>content)
+        PyObject_GC_UnTrack(<PyObject*>made)
     return made
 
 
@@ -137,21 +167,26 @@ look_into(EmbeddedDict)
 
 
 def freeze(Durable obj):
-    """Convert the fields of an object that is complete to what never changes; its class says what it takes.
+    """Convert the fields of an object that is complete to what never changes; its class says what it takes."""
+    freeze_fields(obj)
 
-    Whether no field can be in a cycle.
-    """
+
+cdef int freeze_fields(Durable obj) except -1:
+    """`freeze`; whether no field can be in a cycle."""
     cdef int index
     cdef bint leaf = True
+    cdef unsigned long long mask = obj.mask
     cdef object value, changed
-    if obj.mask & WIDE:
+    if mask & WIDE:
         for name, value in fields(obj).items():
             changed = freeze_field(obj, name, value)
             if changed is not value:
                 put_field(obj, obj.layout.position(name), changed)
         return False
     for index in range(obj.layout.count):
-        if obj.mask & (1ULL << index):
+        if mask >> index == 0:
+            break
+        if mask >> index & 1:
             value = get_field(obj, index)
             if not is_plain(value):
                 changed = freeze_field(obj, <object>obj.layout.slots[index], value)
@@ -161,7 +196,7 @@ def freeze(Durable obj):
     return leaf
 
 
-set_freezer(freeze)
+set_freezer(freeze_fields)
 
 
 cdef object freeze_field(Durable obj, object name, object value):
@@ -191,7 +226,9 @@ cdef inline bint is_frozen_value(object value):
     kind = type(value)
     if isinstance(value, Durable):
         return (<Durable>value).layout.frozen and not (<Durable>value).building and (<Durable>value).state > _GHOST
-    if kind is EmbeddedTuple or kind is EmbeddedSet or kind is EmbeddedDict or kind in SIMPLE:
+    if kind is list or kind is dict:
+        return False
+    if kind is tuple_type or kind is set_type or kind is EmbeddedDict or kind in SIMPLE:
         return True
     return (kind is datetime or kind is time) and (value.tzinfo is None or value.tzinfo is UTC)
 
@@ -199,9 +236,9 @@ cdef inline bint is_frozen_value(object value):
 cdef object freeze_container(Durable obj, object value):
     """The read-only form of a container; None for anything else."""
     if isinstance(value, (list, tuple)):
-        return make_tuple([freeze_item(obj, item) for item in value])
+        return freeze_items(obj, value)
     if isinstance(value, dict):
-        return make_dict({freeze_item(obj, key): freeze_item(obj, item) for key, item in value.items()})
+        return freeze_dict(obj, value)
     if isinstance(value, EmbeddedDict):
         return value
     if isinstance(value, (set, frozenset)):
@@ -209,6 +246,31 @@ cdef object freeze_container(Durable obj, object value):
     if isinstance(value, bytearray):
         return bytes(value)
     return None
+
+
+cdef object freeze_items(Durable obj, object value):
+    cdef list items = []
+    cdef bint leaf = True
+    for item in value:
+        if not is_plain(item):
+            item = freeze_item(obj, item)
+            leaf = leaf and is_leaf(item)
+        items.append(item)
+    return make_tuple(items, leaf)
+
+
+cdef object freeze_dict(Durable obj, object value):
+    cdef dict content = {}
+    cdef bint leaf = True
+    for key, item in value.items():
+        if not is_plain(key):
+            key = freeze_item(obj, key)
+            leaf = leaf and is_leaf(key)
+        if not is_plain(item):
+            item = freeze_item(obj, item)
+            leaf = leaf and is_leaf(item)
+        content[key] = item
+    return make_dict(content, leaf)
 
 
 cdef object freeze_item(Durable obj, object value):
@@ -229,17 +291,37 @@ cdef object load_view(object value):
     """A decoded value as immutable objects show it."""
     cdef object kind = type(value)
     if kind is tuple:
-        return make_tuple([item if is_plain(item) else load_view(item) for item in <tuple>value])
+        return view_items(list(<tuple>value))
     if kind is dict:
-        for key, item in (<dict>value).items():
-            if not is_plain(key):
-                return make_dict({load_view(key): load_view(item) for key, item in (<dict>value).items()})
-            if not is_plain(item):
-                (<dict>value)[key] = load_view(item)
-        return make_dict(<dict>value)
+        return view_dict(<dict>value)
     if kind is frozenset:
         return make_set(value)
     return value
+
+
+cdef object view_items(list items):
+    cdef Py_ssize_t index
+    cdef bint leaf = True
+    for index in range(len(items)):
+        item = items[index]
+        if not is_plain(item):
+            item = items[index] = load_view(item)
+            leaf = leaf and is_leaf(item)
+    return make_tuple(items, leaf)
+
+
+cdef object view_dict(dict value):
+    cdef bint leaf = True
+    for key in value:
+        if not is_plain(key):
+            value = {load_view(key): item for key, item in value.items()}
+            leaf = False
+            break
+    for key, item in value.items():
+        if not is_plain(item):
+            item = value[key] = load_view(item)
+            leaf = leaf and is_leaf(item)
+    return make_dict(value, leaf)
 
 
 cdef object view_set(list members):

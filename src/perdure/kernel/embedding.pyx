@@ -8,20 +8,25 @@ order in which parts end. See docs/format.md, "Embedded objects"; `records` read
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject, PyObject_GenericSetAttr
+from libc.string cimport memset
 
 from perdure.kernel._buffer cimport buffer_bytes, put_bytes
 from perdure.kernel.codec cimport (
     Writer, begin_dict, begin_extension, begin_list, begin_tuple, finish_record, write_value, writer_free, writer_init,
 )
 from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, get_field, track
-from perdure.kernel.embedded cimport EmbeddedDict, is_plain
+from perdure.kernel.embedded cimport EmbeddedDict, is_plain, watch_again
 from perdure.kernel.records cimport Shape
 
 from perdure.errors import ObjectError
 from perdure.kernel.codec import Extension, encode_value
 from perdure.kernel.durable import fields
 from perdure.kernel.embedded import EmbeddedSet, EmbeddedTuple
+
+cdef object tuple_type = EmbeddedTuple
+cdef object set_type = EmbeddedSet
 
 PART = 11
 PART_SET = 12
@@ -41,15 +46,19 @@ cdef enum:
 cdef unsigned long long WIDE = 1ULL << 63
 
 
+include "embedding_met.pxi"
+
+
 cdef class Gathering:
     """The record of one root, written in one pass over its graph, and the parts met on the way, by their numbers."""
 
     cdef readonly list parts
     cdef readonly bytes record
     cdef readonly Py_ssize_t offset   # where the values of the record begin
+    cdef readonly bint refers         # whether the record refers to other objects
     cdef Writer writer
-    cdef dict known                   # id of an object → its number, or None while it is not done
-    cdef list unnumbered              # (position in the writer, id) of links to objects that were not done
+    cdef MetTable met                 # the root and the parts with their numbers
+    cdef list unnumbered              # (position in the writer, object) of links to objects that were not done
     cdef object owner
     cdef object refer
     cdef dict types
@@ -58,9 +67,11 @@ cdef class Gathering:
 
     def __cinit__(self):
         writer_init(&self.writer, False)
+        met_init(&self.met)
 
     def __dealloc__(self):
         writer_free(&self.writer)
+        met_free(&self.met)
 
     def __init__(self, owner, Durable root, dict types, bint flat, refer):
         """`types` maps classes to (mask → Shape, ...); `owner.learn_shape(obj)` adds what is missing.
@@ -76,13 +87,15 @@ cdef class Gathering:
         self.flat = flat
         self.parts = []
         self.unnumbered = []
-        self.known = {id(root): 0}
+        met_add(&self.met, root, 0)
         shape = self.shape_of(root)
         self.write_fields(root, 0, 0)
         if self.unnumbered:
             self.number()
         self.record = finish_record(&self.writer, shape.shape_id, &self.offset)
+        self.refers = self.writer.table_size != 0
         writer_free(&self.writer)
+        met_free(&self.met)
 
     cdef Shape shape_of(self, Durable obj):
         cdef PyObject* found = PyDict_GetItemWithError(self.types, type(obj))
@@ -95,34 +108,44 @@ cdef class Gathering:
     cdef int write_fields(self, Durable obj, int depth, int level) except -1:
         """`depth` counts containers, as the codec does, and `level` the parts among them."""
         cdef int index
-        if obj.mask & WIDE or obj.weakly:
+        cdef unsigned long long mask = obj.mask
+        if mask & WIDE or obj.weakly:
             for value in self.owner.plain_values(obj):
                 self.write(value, depth, level)
             return 0
         for index in range(obj.layout.count):
-            if obj.mask & (1ULL << index):
+            if mask >> index == 0:
+                break
+            if mask >> index & 1:
                 self.write(get_field(obj, index), depth, level)
         return 0
 
     cdef int write(self, object value, int depth, int level) except -1:
         cdef object kind = type(value)
-        if not is_plain(value):
-            if kind is EmbeddedTuple:
-                begin_tuple(&self.writer, len(<tuple>value), depth)
-                for item in <tuple>value:
-                    self.write(item, depth + 1, level)
-                return 0
-            if kind is EmbeddedDict:
-                return self.write_dict((<EmbeddedDict>value).content, depth, level)
-            if kind is EmbeddedSet:
-                return self.write_set(value, depth, level)
-            if isinstance(value, Durable):
-                return self.write_object(<Durable>value, depth, level)
+        if is_plain(value):
+            return write_value(&self.writer, value, None, depth)
+        if kind is tuple_type:
+            return self.write_tuple(<tuple>value, depth, level)
+        if isinstance(value, Durable):
+            return self.write_object(<Durable>value, depth, level)
+        if kind is EmbeddedDict:
+            return self.write_dict(<EmbeddedDict>value, depth, level)
+        if kind is set_type:
+            return self.write_set(value, depth, level)
         return write_value(&self.writer, value, self.refer, depth)
 
-    cdef int write_dict(self, dict content, int depth, int level) except -1:
+    cdef int write_tuple(self, tuple value, int depth, int level) except -1:
+        cdef bint plain = True
+        begin_tuple(&self.writer, len(value), depth)
+        for item in value:
+            plain = plain and is_plain(item)
+            self.write(item, depth + 1, level)
+        return 0 if plain else watch_again(value)
+
+    cdef int write_dict(self, EmbeddedDict value, int depth, int level) except -1:
+        cdef dict content = value.content
         cdef object key, item
-        cdef bint keylike = True
+        cdef bint keylike = True, plain = True
         for key in content:
             keylike = keylike and (is_plain(key) or is_keylike(key))
         if not keylike:
@@ -132,9 +155,10 @@ cdef class Gathering:
         else:
             begin_dict(&self.writer, len(content), depth)
         for key, item in content.items():
+            plain = plain and is_plain(item)
             self.write(key, depth + 1, level)
             self.write(item, depth + 1, level)
-        return 0
+        return 0 if plain and keylike else watch_again(value)
 
     cdef int write_set(self, object value, int depth, int level) except -1:
         for item in value:
@@ -146,40 +170,38 @@ cdef class Gathering:
         begin_tuple(&self.writer, len(value), depth + 1)
         for item in value:
             self.write(item, depth + 2, level)
-        return 0
+        return watch_again(value)
 
     cdef int write_object(self, Durable obj, int depth, int level) except -1:
-        cdef PyObject* known = PyDict_GetItemWithError(self.known, id(obj))
+        cdef Met* met = met_entry(&self.met, obj)
         cdef Shape shape
-        cdef int count = 0
-        cdef unsigned long long mask
-        if known != NULL:
-            return self.write_link(obj, <object>known, depth)
+        if met.obj != NULL:
+            return self.write_link(obj, met.number, depth)
         if obj.root and obj.root == self.root.oid:
             return self.write_link(obj, obj.oid - obj.root, depth)
         if self.flat or level > _DEEPEST or not obj.layout.frozen or obj.oid or obj.state != _CLEAN or (
             obj.owner is not None and obj.owner is not self.owner
         ):
             return write_value(&self.writer, obj, self.refer, depth)
-        if type(obj)._perdure_interned_:
+        if obj.layout.interned:
             found = self.owner.interned_part(obj, self)
             if found is not obj:
                 return self.write_object(found, depth, level)
         shape = self.shape_of(obj)
-        self.known[id(obj)] = None
+        met_add(&self.met, obj, _NOT_DONE)
         begin_extension(&self.writer, _PART, depth)
         begin_tuple(&self.writer, len(shape.names) + 1, depth + 1)
         write_value(&self.writer, shape.shape_id, None, depth + 2)
         self.write_fields(obj, depth + 2, level + 1)
         self.parts.append(obj)
-        self.known[id(obj)] = len(self.parts)
+        met_entry(&self.met, obj).number = len(self.parts)
         return 0
 
-    cdef int write_link(self, Durable obj, object number, int depth) except -1:
+    cdef int write_link(self, Durable obj, Py_ssize_t number, int depth) except -1:
         begin_extension(&self.writer, _PART_LINK, depth)
         begin_list(&self.writer, 2, depth + 1)
-        if number is None:
-            self.unnumbered.append((self.writer.out.size, id(obj)))
+        if number == _NOT_DONE:
+            self.unnumbered.append((self.writer.out.size, obj))
         else:
             write_value(&self.writer, number, None, depth + 2)
         return write_value(&self.writer, self.shape_of(obj).shape_id, None, depth + 2)
@@ -189,43 +211,52 @@ cdef class Gathering:
         cdef bytes written = buffer_bytes(&self.writer.out)
         cdef Py_ssize_t done = 0, position
         self.writer.out.size = 0
-        for position, identity in self.unnumbered:
+        for position, obj in self.unnumbered:
             put_bytes(&self.writer.out, PyBytes_AS_STRING(written) + done, position - done)
-            write_value(&self.writer, self.known[identity], None, 0)
+            write_value(&self.writer, met_entry(&self.met, <Durable?>obj).number, None, 0)
             done = position
         return put_bytes(&self.writer.out, PyBytes_AS_STRING(written) + done, PyBytes_GET_SIZE(written) - done)
 
 
 cdef inline bint is_keylike(object key):
     """Keys that a plain dict of the codec takes as they are: tuples of plain values."""
-    if type(key) is not EmbeddedTuple:
-        return not isinstance(key, (Durable, EmbeddedSet))
+    if type(key) is not tuple_type:
+        return not isinstance(key, (Durable, set_type))
     for item in key:
         if not is_plain(item):
             return False
     return True
 
 
-def settle(Owner owner, Durable root, list parts, dict types):
-    """The record of `root` is written, its id is set: its parts get the ids that follow and belong to `owner`."""
-    cdef unsigned long long oid = root.oid
+def settle(Owner owner, Durable root, list parts, dict types, unsigned long long oid, set created):
+    """The record of `root` is written: it has the id `oid` from here on, and its parts have those that follow.
+
+    All belong to `owner`; `created` gets their ids, and the list of their class in `types`, if it has one, too.
+    """
     cdef Durable part
-    cdef object found
-    cdef object typed
-    for item in parts:
-        part = <Durable>item
+    enter(owner, root, oid, types, created)
+    for part in parts:
         oid += 1
-        track(part)
-        part.oid = oid
         part.root = root.oid
-        part.owner = owner
         part.touched = 1
-        found = oid
-        owner.objects[found] = part
-        typed = (<tuple>types[type(part)])[1]
-        if typed is not None:
-            (<list>typed).append(found)
+        enter(owner, part, oid, types, created)
     root.parts = <unsigned int>len(parts)
+
+
+cdef int enter(Owner owner, Durable obj, unsigned long long oid, dict types, set created) except -1:
+    cdef object identity = oid
+    cdef PyObject* typed = PyDict_GetItemWithError(types, type(obj))
+    if obj.oid == 0:
+        track(obj)
+        obj.oid = oid
+        obj.owner = owner
+        owner.objects[identity] = obj
+        created.add(identity)
+    if typed == NULL:
+        raise KeyError(type(obj))
+    if (<tuple>typed)[1] is not None:
+        (<list>(<tuple>typed)[1]).append(identity)
+    return 0
 
 
 # -- content -----------------------------------------------------------------------------------------------------
@@ -308,9 +339,9 @@ cdef object normal(object value, object foreign, int depth):
     cdef list pairs
     if is_plain(value):
         return value
-    if kind is EmbeddedTuple:
+    if kind is tuple_type:
         return tuple([normal(item, foreign, depth) for item in value])
-    if kind is EmbeddedSet:
+    if kind is set_type:
         return Extension(_PART_SET, tuple(sorted([encode_value(normal(item, foreign, depth), foreign) for item in value])))
     if kind is EmbeddedDict:
         pairs = [
@@ -319,7 +350,7 @@ cdef object normal(object value, object foreign, int depth):
         ]
         pairs.sort()
         return Extension(_PART_DICT, tuple(pairs))
-    if isinstance(value, Durable) and (<Durable>value).layout.frozen and kind._perdure_interned_:
+    if isinstance(value, Durable) and (<Durable>value).layout.interned:
         if not (<Durable>value).weakly:
             return Extension(_PART, content_at(<Durable>value, foreign, depth + 1))
     return value

@@ -13,10 +13,10 @@ from typing import Any, cast
 from perdure.errors import ObjectError
 from perdure.kernel import codec, durable, embedding, keys, records
 from perdure.session.builtin import FIRST_FREE_ID
-from perdure.session.flushing import Flushing, is_typed
+from perdure.session.flushing import Flushing
 from perdure.session.interning import Interning
 from perdure.session.parts import parts_in
-from perdure.session.squeezing import pack_record, unpack_body
+from perdure.session.squeezing import LEAST_PACKED, pack_record, unpack_body
 from perdure.storage import spaces
 
 __all__ = ["Embedding"]
@@ -59,7 +59,7 @@ class Embedding(Flushing):
             owner = durable.owner_of(obj)
             if owner is not None and owner is not self:
                 raise ObjectError(f"{durable.describe(obj)} belongs to another prefix")
-            if cast(Any, obj)._perdure_interned_:
+            if obj._perdure_interned_:  # type: ignore[attr-defined]
                 found = self.interning.find(obj)
                 if found is not None:
                     return durable.oid_of(found)
@@ -75,31 +75,27 @@ class Embedding(Flushing):
                 self._running.discard(id(obj))
 
     def _store(self, obj: durable.Durable, before: bytes | None = None) -> int:
-        data, parts, fresh = self._encode_whole(obj)
+        gathering, fresh = self._gather(obj)
+        data, parts = gathering.record, gathering.parts
+        if len(data) - gathering.offset >= LEAST_PACKED:
+            data = pack_record(self.catalog, self.catalog.entry_for(type(obj)), data, gathering.offset)
         oid = durable.oid_of(obj)
         if not oid:
             oid = self.database.new_run(len(parts) + 1)
-            durable.attach(obj, self, oid)
-            self.overlay.created.update(range(oid, oid + len(parts) + 1))
             self.lifetime.born(oid)
-        embedding.settle(self, obj, parts, self._types)
+        embedding.settle(self, obj, parts, self._types, oid, self.overlay.created)
         for content, part in fresh.items():
             self.interning.register(content, durable.oid_of(part))
-        if is_typed(type(obj)):
-            self.tagging.instance(self.catalog.class_id(type(obj)), oid)
         self.overlay.put(_RECORDS, keys.encode_uint(oid), data)
-        references = codec.list_references(data) if codec.reference_count(data) else []
-        if references or before is not None:
-            self.lifetime.exchange_references(before, references)
-        durable.mark_clean(obj, records.OBJECT_BYTES * (len(parts) + 1) + 3 * len(data), bool(references))
+        if gathering.refers or before is not None:
+            self.lifetime.exchange_references(before, codec.list_references(data))
+        durable.mark_clean(obj, records.OBJECT_BYTES * (len(parts) + 1) + 3 * len(data), gathering.refers)
         self.generation += 1
         self.mutations += 1
         return oid
 
-    def _encode_whole(
-        self, obj: durable.Durable
-    ) -> tuple[bytes, list[durable.Durable], dict[bytes, durable.Durable]]:
-        """The record, the parts in it, and what is interned of both.
+    def _gather(self, obj: durable.Durable) -> tuple[embedding.Gathering, dict[bytes, durable.Durable]]:
+        """The record with the parts in it, and what is interned of both.
 
         What the record refers to may be stored by this, and may take parts away: then it is done again.
         """
@@ -107,13 +103,12 @@ class Embedding(Flushing):
         while True:
             before = self.mutations
             self._fresh = fresh = {}
-            if cast(Any, obj)._perdure_interned_:
+            if obj._perdure_interned_:  # type: ignore[attr-defined]
                 fresh[self.interning.content(obj)] = obj
             gathering = embedding.Gathering(self, obj, self._types, flat, self.refer)
             self._fresh = {}
             if self.mutations == before:
-                entry = self.catalog.entry_for(type(obj))
-                return pack_record(self.catalog, entry, gathering.record, gathering.offset), gathering.parts, fresh
+                return gathering, fresh
 
     def learn_shape(self, obj: durable.Durable) -> records.Shape:
         """The shape of an object of a class or with fields that the last flush has not met."""

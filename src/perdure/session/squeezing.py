@@ -7,6 +7,7 @@ kept in the catalog; of later ones little more than the differences is stored. S
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from perdure.errors import CorruptRecordError
@@ -15,9 +16,9 @@ from perdure.kernel import codec, embedding
 if TYPE_CHECKING:
     from perdure.session.catalog import Catalog, ClassEntry
 
-__all__ = ["open_record", "pack_record", "unpack_body"]
+__all__ = ["LEAST_PACKED", "open_record", "pack_record", "unpack_body"]
 
-_LEAST = 96
+LEAST_PACKED = 96
 """Values of fewer bytes are not packed."""
 _LONGEST = 1 << 14
 """Bytes of a dictionary, at most."""
@@ -31,17 +32,23 @@ _START = codec.encode_value(codec.Extension(embedding.PACKED, None))[:2]
 
 def pack_record(catalog: Catalog, entry: ClassEntry, data: bytes, offset: int) -> bytes:
     """A record of a class with its values, from `offset` on, packed, or as it is where that saves nothing."""
-    if len(data) - offset < _LEAST:
+    if len(data) - offset < LEAST_PACKED:
         return data
     body = data[offset:]
     dictionary_id, dictionary = catalog.dictionary_of(entry, body[:_LONGEST])
     bits = min(max((len(dictionary) + len(body)).bit_length(), _WINDOW), _LARGEST_WINDOW)
-    memory = min(bits - 7, _LARGEST_MEMORY)
-    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, -bits, memory, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    packing = _prepared(dictionary, bits).copy()
     packed = packing.compress(body) + packing.flush()
     if len(packed) + _SAVED > len(body):
         return data
     return data[:offset] + codec.encode_value(codec.Extension(embedding.PACKED, (dictionary_id, len(body), packed)))
+
+
+@lru_cache(maxsize=32)
+def _prepared(dictionary: bytes, bits: int) -> Any:
+    """A deflate that has looked at a dictionary: copies of it are ready at once."""
+    memory = min(bits - 7, _LARGEST_MEMORY)
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, -bits, memory, zlib.Z_DEFAULT_STRATEGY, dictionary)
 
 
 def unpack_body(catalog: Catalog, body: bytes) -> bytes:

@@ -64,8 +64,8 @@ __all__ = [
     "field_values", "fields", "get_ambient", "guard_change", "has_references", "is_building", "is_frozen",
     "is_sifting", "is_transient", "is_volatile", "is_wide", "kill", "layout_for", "load", "loosen", "make_ghost",
     "mark_clean", "mark_dirty", "mask_of", "oid_of", "owner_of", "parts_of", "release", "remove_field",
-    "restore_fields", "restrict", "revive", "root_of", "set_ambient", "set_class", "set_field", "set_freezer",
-    "set_guard", "set_owner", "set_sifter", "set_state", "set_watcher", "size_of", "state_of", "stored",
+    "restore_fields", "restrict", "revive", "root_of", "set_ambient", "set_class", "set_field", "set_guard",
+    "set_owner", "set_sifter", "set_state", "set_watcher", "size_of", "state_of", "stored",
     "visible_fields", "watch",
 ]  # fmt: skip
 

@@ -41,7 +41,8 @@ class Gathering:
         self._known: dict[int, list[int]] = {id(root): [0, shape_id]}
         self.parts: list[durable.Durable] = []
         self.record = codec.encode_record(shape_id, self._form_fields(root, 0), refer)
-        self.offset = codec.decode_header(self.record)[2]
+        _, references, self.offset = codec.decode_header(self.record)
+        self.refers = bool(references)
 
     def _shape_of(self, obj: durable.Durable) -> Any:
         found = self._types.get(type(obj))
@@ -101,15 +102,22 @@ def _is_keylike(key: object) -> bool:
     return not isinstance(key, durable.Durable | EmbeddedSet)
 
 
-def settle(owner: Any, root: durable.Durable, parts: list[durable.Durable], types: dict[type, Any]) -> None:
-    """The record of `root` is written, its id is set: its parts get the ids that follow and belong to `owner`."""
-    oid = durable.oid_of(root)
-    for number, part in enumerate(parts, 1):
-        durable.attach(part, owner, oid + number)
-        part._perdure_struct_.root = oid
-        typed = types[type(part)][1]
+def settle(
+    owner: Any, root: durable.Durable, parts: list[durable.Durable], types: dict[type, Any], oid: int, created: set[int]
+) -> None:
+    """The record of `root` is written: it has the id `oid` from here on, and its parts have those that follow.
+
+    All belong to `owner`; `created` gets their ids, and the list of their class in `types`, if it has one, too.
+    """
+    for identity, obj in enumerate([root, *parts], oid):
+        if not durable.oid_of(obj):
+            durable.attach(obj, owner, identity)
+            created.add(identity)
+        if obj is not root:
+            obj._perdure_struct_.root = oid
+        typed = types[type(obj)][1]
         if typed is not None:
-            typed.append(oid + number)
+            typed.append(identity)
     root._perdure_struct_.parts = len(parts)
 
 
