@@ -29,6 +29,9 @@ cdef class Layout:
     cdef readonly bint frozen
     cdef readonly bint interned
     cdef bint linked                # whether objects were given members that are not stored when they were complete
+    cdef dict shape_types           # what the shape of objects with one mask was last found in: see `embedding`
+    cdef unsigned long long shape_mask
+    cdef object shape
     cdef readonly bint watched      # whether each access to a field is asked for: see durable_watched.pxi
     cdef readonly bint restricted   # whether the objects are looked at when they are given out
     cdef int position(self, str name) except -2

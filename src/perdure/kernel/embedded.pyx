@@ -262,6 +262,8 @@ cdef object freeze_items(Durable obj, object value):
 cdef object freeze_dict(Durable obj, object value):
     cdef dict content = {}
     cdef bint leaf = True
+    if type(value) is dict and is_all_plain(<dict>value):
+        return make_dict((<dict>value).copy(), True)
     for key, item in value.items():
         if not is_plain(key):
             key = freeze_item(obj, key)
@@ -271,6 +273,13 @@ cdef object freeze_dict(Durable obj, object value):
             leaf = leaf and is_leaf(item)
         content[key] = item
     return make_dict(content, leaf)
+
+
+cdef bint is_all_plain(dict value) except -1:
+    for key, item in value.items():
+        if not (is_plain(key) and is_plain(item)):
+            return False
+    return True
 
 
 cdef object freeze_item(Durable obj, object value):

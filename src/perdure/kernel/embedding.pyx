@@ -16,7 +16,7 @@ from perdure.kernel._buffer cimport buffer_bytes, put_bytes
 from perdure.kernel.codec cimport (
     Writer, begin_dict, begin_extension, begin_list, begin_tuple, finish_record, write_value, writer_free, writer_init,
 )
-from perdure.kernel.durable cimport Durable, Owner, ensure_loaded, get_field, track
+from perdure.kernel.durable cimport Durable, Layout, Owner, ensure_loaded, get_field, track
 from perdure.kernel.embedded cimport EmbeddedDict, is_plain, watch_again
 from perdure.kernel.records cimport Shape
 
@@ -98,10 +98,17 @@ cdef class Gathering:
         met_free(&self.met)
 
     cdef Shape shape_of(self, Durable obj):
-        cdef PyObject* found = PyDict_GetItemWithError(self.types, type(obj))
+        cdef Layout layout = obj.layout
+        cdef PyObject* found
+        if layout.shape_types is self.types and layout.shape_mask == obj.mask:
+            return <Shape>layout.shape
+        found = PyDict_GetItemWithError(self.types, type(obj))
         if found != NULL and not obj.mask & WIDE:
             found = PyDict_GetItemWithError(<dict>(<tuple>found)[0], obj.mask)
             if found != NULL:
+                layout.shape_types = self.types
+                layout.shape_mask = obj.mask
+                layout.shape = <object>found
                 return <Shape>found
         return <Shape>self.owner.learn_shape(obj)
 
@@ -244,18 +251,17 @@ def settle(Owner owner, Durable root, list parts, dict types, unsigned long long
 
 
 cdef int enter(Owner owner, Durable obj, unsigned long long oid, dict types, set created) except -1:
-    cdef object identity = oid
-    cdef PyObject* typed = PyDict_GetItemWithError(types, type(obj))
+    cdef object identity = oid, typed
+    cdef PyObject* known = PyDict_GetItemWithError(types, type(obj))
+    typed = (<tuple>known)[1] if known != NULL else owner.learn_type(type(obj))
     if obj.oid == 0:
         track(obj)
         obj.oid = oid
         obj.owner = owner
         owner.objects[identity] = obj
         created.add(identity)
-    if typed == NULL:
-        raise KeyError(type(obj))
-    if (<tuple>typed)[1] is not None:
-        (<list>(<tuple>typed)[1]).append(identity)
+    if typed is not None:
+        (<list>typed).append(identity)
     return 0
 
 

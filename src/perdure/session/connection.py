@@ -105,7 +105,7 @@ class Connection(Embedding):
             if self.created or self.dirty or self.tagging.has_changes():
                 self.mutations += 1
             self.tagging.discard()
-            self._types.clear()
+            self.forget_types()
             for obj in self.created:
                 durable.kill(obj)
             for obj in self.dirty:

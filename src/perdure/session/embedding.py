@@ -8,7 +8,7 @@ something outside refers to it or tags it; both keep its root alive.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from perdure.errors import ObjectError
 from perdure.kernel import codec, durable, embedding, keys, records

@@ -95,10 +95,15 @@ class Flushing(Objects):
                 changed, self.dirty = self.dirty, []
                 self._flush_all(fresh, changed)
         finally:
-            self._types.clear()
+            self.forget_types()
         self.tagging.flush()
         self.unfreed = 0
         self.make_room()
+
+    def forget_types(self) -> None:
+        """Learn the types anew: what was learned is no longer true, also for those who still have it."""
+        known, self._types = self._types, {}
+        known.clear()
 
     def _flush_all(self, fresh: list[durable.Durable], changed: list[durable.Durable]) -> None:
         fresh.reverse()

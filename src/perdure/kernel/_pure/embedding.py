@@ -115,7 +115,7 @@ def settle(
             created.add(identity)
         if obj is not root:
             obj._perdure_struct_.root = oid
-        typed = types[type(obj)][1]
+        typed = types[type(obj)][1] if type(obj) in types else owner.learn_type(type(obj))
         if typed is not None:
             typed.append(identity)
     root._perdure_struct_.parts = len(parts)
