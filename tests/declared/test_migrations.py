@@ -240,3 +240,17 @@ def test_many_objects_are_migrated() -> None:
     new = define("MigratedMany", tags=("status",), indexes=("rank",))
     assert len(db0.find(new, "even")) == 1250
     assert len(db0.find(new, db0.index_of(new, "rank").select(0, 0))) == 358
+
+
+def test_a_query_for_a_class_without_objects_stores_nothing(root: Path, name: str) -> None:
+    db0.commit()
+    before = db0.get_state_num(finalized=True)
+    declaring = define(name, tags=("status",), indexes=("rank",))
+    for _ in range(2):
+        assert found(declaring, "open") == set() == found(declaring)
+        db0.commit()
+        assert db0.get_state_num(finalized=True) == before
+    kept = keep(declaring(name="a", status="open", rank=1))
+    db0.commit()
+    assert found(declaring, "open") == {"a"} and by_key(declaring, "rank") == ["a"]
+    db0.tags(kept).remove("kept")

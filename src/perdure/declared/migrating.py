@@ -8,13 +8,23 @@ from typing import Any, cast
 
 from perdure.declared.declarations import Declared, declared_by, known_classes, latest, stored_classes
 from perdure.declared.managed_index import ManagedIndex
-from perdure.declared.stored import Kept, Managed, kept_for, managed_entries, managed_in, put_kept, ready, settled
+from perdure.declared.stored import (
+    NOTHING,
+    Kept,
+    Managed,
+    kept_for,
+    managed_entries,
+    managed_in,
+    put_kept,
+    ready,
+    settled,
+)
 from perdure.declared.values import MISSING, check_tag_value, field_of, tag_keys
 from perdure.errors import MigrateError, ObjectError
 from perdure.kernel import durable
 from perdure.model import scope
 from perdure.model.memo import is_memo_class
-from perdure.session import Connection, delete_root, identity_of, instance_ids, set_root
+from perdure.session import Connection, count_instances, delete_root, identity_of, instance_ids, set_root
 
 __all__ = ["attach", "attach_family", "attached", "index_by_oid", "instances", "migrate", "root_name"]
 
@@ -65,14 +75,32 @@ def attach(cls: type, connection: Connection, *, strict: bool = False) -> None:
 
 
 def attach_family(cls: type, connection: Connection) -> None:
-    """`attach` for a class and all that derive from it: a query for it finds the objects of them all."""
+    """`attach` for a class and all that derive from it: a query for it finds the objects of them all.
+
+    What has no objects here waits for the first one: a query alone stores nothing then, which in a prefix of several
+    writers would conflict with what another one stores.
+    """
     known = settled(connection)
     if (cls,) in known or not connection.writable:
         return
+    waits = False
     for derived in known_classes():
-        if issubclass(derived, cls) or derived is latest(cls):
-            attach(derived, connection)
-    settled(connection).add((cls,))
+        if derived not in known and (issubclass(derived, cls) or derived is latest(cls)):
+            if any(_concerns_objects(connection, base) for base in _pending(connection, derived)):
+                attach(derived, connection)
+            waits = waits or derived not in known
+    if not waits:
+        known.add((cls,))
+
+
+def _concerns_objects(connection: Connection, cls: type) -> bool:
+    """Whether anything is kept up for a class whose declaration is not the stored one, or would be on applying that."""
+    if kept_for(connection, identity_of(cls)) != NOTHING:
+        return True
+    catalog = connection.catalog
+    connection.flush()
+    ids = catalog.family(cls) if catalog.find_entry(cls) is not None else ()
+    return any(not catalog.entry(class_id).typed or count_instances(connection, class_id) for class_id in ids)
 
 
 def migrate(memo_type: type, /) -> None:
