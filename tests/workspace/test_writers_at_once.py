@@ -1,6 +1,8 @@
-"""Several processes write one prefix at once, in all ways; everything is as each of them knows it, and sound."""
+"""Several processes write two prefixes at once, in all ways; everything is as each of them knows it, and sound."""
 
 import json
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import perdure as db0
 from perdure.workspace.functions import workspace
 
 from .conftest import Process
-from .writers import WRITERS, Entry, Label, Shop, check_shop, open_shop
+from .writers import WRITERS, Entry, Label, Ledger, Shop, check_shop, open_shop
 
 SCRIPT = """
 import json
@@ -29,14 +31,21 @@ db0.close()
 """
 
 
-def work_at_once(root: Path, start: Callable[..., Process], seconds: float, seed: int) -> None:
+def begin(root: Path, start: Callable[..., Process], seconds: float, seed: int) -> list[Process]:
+    """The writers, at work."""
     open_shop(root)
     Shop()
+    Ledger()
     db0.commit()
     processes = [start(SCRIPT, root, writer, seed, seconds) for writer in range(WRITERS)]
     assert [process.hear() for process in processes] == ["ready"] * WRITERS
     for process in processes:
         process.tell("go")
+    return processes
+
+
+def work_at_once(root: Path, start: Callable[..., Process], seconds: float, seed: int) -> None:
+    processes = begin(root, start, seconds, seed)
     told: list[Any] = [json.loads(process.hear()) for process in processes]
     assert all(done > 10 for _, _, done in told)
     db0.refresh()
@@ -64,7 +73,15 @@ def check(told: list[Any]) -> None:
     assert len(in_order) == len(serials)
     names = [label.name for label in db0.find(Label)]
     assert len(names) == len(set(names)), "one object for each value"
-    assert list(workspace().current_prefix().database.verify()) == []
+    check_sound(shop)
+
+
+def check_sound(shop: Any) -> None:
+    """What holds whoever wrote what."""
+    assert dict(shop.pairs) == dict(Ledger().pairs)
+    for prefix in workspace().list_open():
+        assert list(prefix.database.verify()) == []
+        assert not prefix.database.storage.prepared()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -78,3 +95,31 @@ def test_writers_at_once_leave_everything_as_each_of_them_knows_it(
 @pytest.mark.parametrize("seed", [3, 4])
 def test_writers_at_once_for_long(tmp_path: Path, start: Callable[..., Process], seed: int) -> None:
     work_at_once(tmp_path, start, 60, seed)
+
+
+def die_at_once(root: Path, start: Callable[..., Process], seconds: float, deaths: int, seed: int) -> None:
+    """Let writers be killed at random moments, and others come in their places, while the rest goes on."""
+    choices = random.Random(seed)
+    processes = begin(root, start, seconds, seed)
+    for death in range(deaths):
+        time.sleep(choices.uniform(0.1, seconds / (deaths + 2)))
+        processes[1].kill()
+        processes[1] = start(SCRIPT, root, 1, seed + 100 * (death + 1), seconds)
+        assert processes[1].hear() == "ready"
+        processes[1].tell("go")
+    for process in processes:
+        assert json.loads(process.hear())[2] > 10
+    db0.refresh()
+    check_shop(Shop(), db0.find)
+    check_sound(Shop())
+
+
+def test_writers_that_are_killed_leave_whole_transactions_and_hold_nobody_up(
+    tmp_path: Path, start: Callable[..., Process]
+) -> None:
+    die_at_once(tmp_path, start, 2, 3, 5)
+
+
+@pytest.mark.soak
+def test_writers_that_are_killed_for_long(tmp_path: Path, start: Callable[..., Process]) -> None:
+    die_at_once(tmp_path, start, 60, 60, 6)

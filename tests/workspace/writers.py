@@ -63,6 +63,15 @@ class Shop:
         self.index = db0.index()
         self.quiet: Any = {}
         self.transfers = 0
+        self.pairs: Any = dict.fromkeys(range(WRITERS), 0)
+
+
+@db0.memo(singleton=True, prefix="far")
+class Ledger:
+    """What is written together with the shop, in another prefix."""
+
+    def __init__(self) -> None:
+        self.pairs: Any = dict.fromkeys(range(WRITERS), 0)
 
 
 class Writer:
@@ -72,14 +81,14 @@ class Writer:
         self.mine = mine
         self.choices = random.Random(seed * 100 + mine)
         self.serials: set[int] = set()
-        self.next = mine
+        self.next = mine + seed * 10_000 * WRITERS  # others than those of a killed one in its place
         self.transfers = 0
         self.done: Counter[str] = Counter()
 
     def run(self, seconds: float) -> None:
         """Work that long."""
         steps = [self.make, self.make, self.change, self.change, self.recolour, self.drop, self.transfer]
-        steps += [self.wave, self.hush, self.look, self.look_back]
+        steps += [self.wave, self.hush, self.pair, self.look, self.look_back]
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             step = self.choices.choice(steps)
@@ -182,6 +191,13 @@ class Writer:
 
         self.attempt(work)
 
+    def pair(self) -> None:
+        def work() -> None:
+            Shop().pairs[self.mine] += 1
+            Ledger().pairs[self.mine] += 1
+
+        self.attempt(work)
+
     def look(self) -> None:
         db0.refresh()
         with db0.atomic():
@@ -189,7 +205,9 @@ class Writer:
 
     def look_back(self) -> None:
         with db0.snapshot() as now:
-            check_shop(now.fetch(Shop), now.find)
+            shop = now.fetch(Shop)
+            check_shop(shop, now.find)
+            assert dict(shop.pairs) == dict(now.fetch(Ledger).pairs), "a commit shows in one prefix only"
 
 
 def check_shop(shop: Any, find: Any) -> None:
@@ -207,6 +225,7 @@ def check_shop(shop: Any, find: Any) -> None:
 
 
 def open_shop(root: Path | str) -> None:
-    """Open the prefix that the writers share."""
+    """Open the prefixes that the writers share."""
     db0.init(root, shared=True, autocommit=False)
+    db0.open("far", shared=True)
     db0.open("main", shared=True)

@@ -18,12 +18,12 @@ __all__ = [
     "decision_key",
     "has_decisions",
     "is_decided",
-    "is_under_way",
     "new_transaction",
     "orphans",
     "part_id",
     "settle",
     "settle_file",
+    "waiting",
 ]
 
 Find = Callable[[int, Callable[[Database], bool]], bool | None]
@@ -80,18 +80,14 @@ def settle_file(path: Path, name: str, find: Find) -> None:
             database.close()
 
 
-def orphans(database: Database) -> list[Prepared]:
-    """Parts of commits over several prefixes that wait here though the process that made them has gone."""
-    return [one for one in _waiting(database) if one.orphaned]
-
-
-def is_under_way(database: Database) -> bool:
-    """Whether a living process is committing over several prefixes, and this is one of them."""
-    return any(not one.orphaned for one in _waiting(database))
-
-
-def _waiting(database: Database) -> list[Prepared]:
+def waiting(database: Database) -> list[Prepared]:
+    """Parts of commits over several prefixes that are prepared here, and neither finished nor undone."""
     return [one for one in database.storage.prepared() if one.transaction_id.startswith(_PREPARED)]
+
+
+def orphans(database: Database) -> list[Prepared]:
+    """Those of them whose process has gone."""
+    return [one for one in waiting(database) if one.orphaned]
 
 
 def settle(database: Database, find: Find) -> bool:
@@ -100,8 +96,8 @@ def settle(database: Database, find: Find) -> bool:
     `find(uuid, ask)` gives what `ask` says of the database with that uuid, None when it is not there: then the part
     waits, and what it changes cannot be changed until it can be settled.
     """
-    waiting = orphans(database)
-    for prepared in waiting:
+    left = orphans(database)
+    for prepared in left:
         transaction = prepared.transaction_id[len(_PREPARED) :][:_TRANSACTION_BYTES]
         first = int.from_bytes(transaction[_RANDOM_BYTES:], "big")
         decided = find(first, lambda found, name=transaction: is_decided(found, name))  # type: ignore[misc]
@@ -120,4 +116,4 @@ def settle(database: Database, find: Find) -> bool:
                 prepared.abort()
         except StorageError as error:
             _log.info("a part of a commit in %s was settled elsewhere: %s", database.name, error)
-    return bool(waiting)
+    return bool(left)

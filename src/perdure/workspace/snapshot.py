@@ -178,7 +178,7 @@ class Snapshot(_Reading):
 def take_snapshot(workspace: Workspace, spec: Moment | Mapping[str, Moment], current: str | None) -> Snapshot:
     """The snapshot that `perdure.snapshot` gives; `current` is the name of the current prefix."""
     while True:
-        states, moment = states_of(spec, workspace.list_open(), current)
+        states, moment = states_of(spec, workspace.list_open(), current, workspace.recovery.settle)
         try:
             return Snapshot(workspace, states, moment)
         except ValueError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from perdure.errors import WorkspaceError
 from perdure.session import Database
 from perdure.workspace.prefix import Prefix
-from perdure.workspace.settling import is_under_way
+from perdure.workspace.settling import waiting
 
 __all__ = ["Moment", "state_at", "states_of"]
 
@@ -21,10 +21,14 @@ _NAP_SECONDS = 0.002
 
 
 def states_of(
-    spec: Moment | Mapping[str, Moment], prefixes: Sequence[Prefix], current: str | None
+    spec: Moment | Mapping[str, Moment],
+    prefixes: Sequence[Prefix],
+    current: str | None,
+    settle: Callable[[Sequence[Prefix]], None],
 ) -> tuple[dict[str, int], datetime | None]:
     """The state of each open prefix that a snapshot asks for, and the time that prefixes opened later are seen at.
 
+    `settle` completes or undoes what crashes left of commits over several prefixes, where that can be done.
     Raises `ValueError` for states that cannot exist, `TypeError` for what is no state, `RuntimeError` for a number
     without a current prefix.
     """
@@ -37,7 +41,7 @@ def states_of(
         raise WorkspaceError("no default prefix exists; open one first, or name the prefixes in a mapping")
     else:
         wanted = {current: spec}
-    states = _newest(prefixes)
+    states = _newest(prefixes, settle)
     for prefix in prefixes:
         moment = wanted.get(prefix.name)
         if moment is not None:
@@ -59,17 +63,21 @@ def _resolve(prefix: Prefix, moment: int | datetime) -> int:
     return moment
 
 
-def _newest(prefixes: Sequence[Prefix]) -> dict[str, int]:
+def _newest(prefixes: Sequence[Prefix], settle: Callable[[Sequence[Prefix]], None]) -> dict[str, int]:
     """The newest states; where several prefixes are committed together, all from before that or all from after."""
     databases = [prefix.database for prefix in prefixes]
+    tried: set[bytes] = set()
     for _ in range(_TRIES):
         before = [database.storage.last_state for database in databases]
-        if len(databases) < 2 or not any(map(is_under_way, databases)):
-            after = [database.storage.last_state for database in databases]
-            if before == after:
-                break
-            continue
-        time.sleep(_NAP_SECONDS)
+        parts = [part for database in databases for part in waiting(database)] if len(databases) > 1 else []
+        left = {part.transaction_id for part in parts if part.orphaned}
+        if len(left) < len(parts):
+            time.sleep(_NAP_SECONDS)
+        elif left - tried:
+            settle(prefixes)
+            tried |= left
+        elif before == [database.storage.last_state for database in databases]:
+            break
     return {prefix.name: state for prefix, state in zip(prefixes, before, strict=True)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -17,13 +16,13 @@ from perdure.errors import ConflictError, PerdureError, WorkspaceError
 from perdure.model import keep_protection, scope
 from perdure.model.restriction import NONE, Restriction, lift, restrict
 from perdure.security import name_prefix, note_live
-from perdure.session import Connection, Database
+from perdure.session import Connection
 from perdure.workspace.atomic import Blocks
 from perdure.workspace.autocommit import Autocommit
 from perdure.workspace.files import find_prefixes, prefix_file
 from perdure.workspace.locking import Locks
 from perdure.workspace.prefix import OpenOptions, Prefix
-from perdure.workspace.settling import has_decisions, orphans, settle, settle_file
+from perdure.workspace.recovering import Recovery
 from perdure.workspace.snapshot import Head, Snapshot, take_snapshot
 from perdure.workspace.states import Moment
 from perdure.workspace.together import commit_together
@@ -66,6 +65,7 @@ class Workspace:
         self.prefixes: dict[str, Prefix] = {}
         self.blocks = Blocks(self)
         self.locks = Locks(self)
+        self.recovery = Recovery(self)
         self.head = Head(self)
         self.snapshots: weakref.WeakSet[Snapshot] = weakref.WeakSet()
         self.views: weakref.WeakKeyDictionary[Connection, Snapshot] = weakref.WeakKeyDictionary()
@@ -98,7 +98,7 @@ class Workspace:
                 self._entered(found)
             return found
         path = prefix_file(self.root, name)
-        prefix = self._settled(Prefix(name, path, write=write, implicit=implicit, options=options))
+        prefix = self.recovery.opened(Prefix(name, path, write=write, implicit=implicit, options=options))
         other = self.prefixes.get(self._known.get(prefix.database.uuid, ""))
         if other is not None:
             prefix.close()
@@ -116,34 +116,6 @@ class Workspace:
         self._share_cache()
         self._entered(prefix)
         return prefix
-
-    def _settled(self, prefix: Prefix) -> Prefix:
-        """A prefix just opened, after completing or undoing what a crash left of commits over several prefixes."""
-        if not orphans(prefix.database):
-            return prefix
-        if prefix.writable:
-            settle(prefix.database, self._ask)
-            prefix.connection.refresh()
-            return prefix
-        name, path, implicit = prefix.name, prefix.path, prefix.implicit
-        prefix.close()
-        settle_file(path, name, self._ask)
-        return Prefix(name, path, write=False, implicit=implicit, options=prefix.options)
-
-    def _ask(self, uuid: int, question: Callable[[Database], bool]) -> bool | None:
-        """What a question about the database with that uuid gives, be its prefix open or not; None: it is not here."""
-        for prefix in self.prefixes.values():
-            if prefix.database.uuid == uuid:
-                return question(prefix.database)
-        for name, path in self.find_files():
-            with contextlib.suppress(PerdureError):
-                database = Database.open(path, name=name, create=False, read_only=True)
-                try:
-                    if database.uuid == uuid:
-                        return question(database)
-                finally:
-                    database.close()
-        return None
 
     def _entered(self, prefix: Prefix) -> None:
         """Take a prefix that has become writable into the running atomic block and the autocommit."""
@@ -219,9 +191,8 @@ class Workspace:
             with self.blocks.outside():
                 commit_together(chosen)
         except ConflictError:
-            for prefix in chosen:
-                if prefix.writable and prefix.database.is_shared:
-                    settle(prefix.database, self._ask)  # what is in the way may be left of a process that has gone
+            # What is in the way may be left of a process that has gone.
+            self.recovery.settle([prefix for prefix in chosen if prefix.database.is_shared])
             raise
 
     def _check_not_atomic(self, action: str) -> None:
@@ -261,23 +232,13 @@ class Workspace:
                 if not if_exists:
                     raise WorkspaceError(f"Prefix: {name} not found ({path})")
                 return
-            self._settle_followers(name, path)
+            self.recovery.deleting(name, path, self._default_options())
             lock = LockFile(str(path), True)
             try:
                 for ending in ("", "-lock", "-shared"):
                     path.with_name(path.name + ending).unlink(missing_ok=True)
             finally:
                 lock.release()
-
-    def _settle_followers(self, name: str, path: Path) -> None:
-        """Complete the commits over several prefixes that one decides which is going to be deleted."""
-        if not has_decisions(path, name):
-            return
-        options = self._default_options()
-        for other, file in self.find_files():
-            if other != name and other not in self.prefixes:
-                with contextlib.suppress(PerdureError):
-                    self._settled(Prefix(other, file, write=False, implicit=True, options=options)).close()
 
     # -- prefixes ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,72 @@
+"""What a process that died left of a commit over several prefixes, as those see it that go on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import perdure as db0
+from perdure.workspace.functions import workspace
+
+from .conftest import Process
+from .test_together import NAMES, STEPS, VICTIM
+from .things import Root
+
+SHARED = (
+    VICTIM.replace("autocommit=False)", "shared=True, autocommit=False)")
+    .replace("Root('old')", "Root()")
+    .replace("    db0.commit()\n    for", "    for")
+)
+
+
+@pytest.fixture
+def roots(root: Path) -> list[Any]:
+    """The root objects of the prefixes, which several writers share."""
+    db0.close()
+    db0.init(root, shared=True, autocommit=False)
+    made = []
+    for name in NAMES:
+        db0.open(name)
+        made.append(Root("first"))
+    db0.commit()
+    return made
+
+
+@pytest.mark.parametrize(("owner", "name", "count", "after", "expected"), STEPS)
+def test_a_snapshot_of_another_writer_shows_all_of_the_commit_or_none(
+    root: Path,
+    roots: list[Any],
+    start: Callable[..., Process],
+    owner: str,
+    name: str,
+    count: int,
+    after: str,
+    expected: str,
+) -> None:
+    assert start(SHARED, root, owner, name, count, after).end() == 9
+    with db0.snapshot() as now:
+        seen = {now.fetch(Root, prefix=prefix).value for prefix in NAMES}
+        made = [len(now.find("made", prefix=prefix)) for prefix in NAMES]
+    assert seen == {"first" if expected == "old" else "new"}
+    assert made == [int(expected == "new")] * 3
+    for prefix in workspace().list_open():
+        assert not prefix.database.storage.prepared() and not list(prefix.database.verify())
+
+
+def test_what_cannot_be_settled_does_not_keep_snapshots_waiting(
+    root: Path, roots: list[Any], start: Callable[..., Process]
+) -> None:
+    assert start(SHARED, root, "storage", "commit", 1, "after").end() == 9
+    db0.close()
+    (root / "one.db0").rename(root.parent / "away.db0")
+    db0.init(root, shared=True, autocommit=False)
+    for name in ("two", "three"):
+        db0.open(name)
+    for _ in range(3):
+        with db0.snapshot() as now:
+            assert {now.fetch(Root, prefix=prefix).value for prefix in ("two", "three")} == {"first"}
+    (root.parent / "away.db0").rename(root / "one.db0")
+    db0.open("one")
+    with db0.snapshot() as now:
+        assert {now.fetch(Root, prefix=prefix).value for prefix in NAMES} == {"new"}
