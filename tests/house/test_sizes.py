@@ -15,7 +15,7 @@ FUNCTION_LINES = 40
 # What is longer, how long it may be at most, and why. An entry that is no longer needed fails the test.
 LONG_FILES: dict[str, int] = {
     # An object and its owner hold each other as C structs, so they are one extension module.
-    "src/perdure/kernel/durable.pyx": 702,
+    "src/perdure/kernel/durable.pyx": 697,
     "src/perdure/kernel/_pure/durable.py": 635,
     "tests/query/test_index.py": 489,
     "tests/storage/test_processes.py": 419,

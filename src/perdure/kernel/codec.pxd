@@ -15,6 +15,11 @@ cdef struct Writer:
     bint plain
 
 
+cdef class _Extender:
+    """What extensions become, for compiled callers: given as `extend` to `decode_values`."""
+    cdef object take(self, uint64_t code, object payload)
+
+
 cdef bytes encode_entry(uint64_t shape_id, object value, object refer, bint* refers)
 
 # What is written piece by piece: `writer_init`, values, `finish_record` or the bytes in `out`, `writer_free`.

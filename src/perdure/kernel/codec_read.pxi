@@ -1,5 +1,10 @@
 # Decoding. Every read checks the bytes left; a length is believed only when that many bytes are there.
 
+cdef class _Extender:
+    cdef object take(self, uint64_t code, object payload):
+        raise NotImplementedError
+
+
 cdef struct Reader:
     const unsigned char* data
     Py_ssize_t position
@@ -91,7 +96,7 @@ cdef object read_value(Reader* reader, object objects, object extend, int depth)
     if tag < TUPLE_SHORT:
         return read_chunk(reader, tag - BYTES_SHORT)
     if tag < INT_NEGATIVE:
-        return tuple(read_items(reader, tag - TUPLE_SHORT, objects, extend, depth))
+        return read_short_tuple(reader, tag - TUPLE_SHORT, objects, extend, depth)
     if tag < NONE:
         return <long> INT_NEGATIVE - 1 - <long> tag
     if INT <= tag < INT_LONG:
@@ -197,7 +202,24 @@ cdef object read_extension(Reader* reader, object objects, object extend, int de
     read_varint(reader, &code)
     if extend is None:
         damaged(reader, f"extension {code} where plain values are expected")
+    if isinstance(extend, _Extender):
+        return (<_Extender>extend).take(code, read_value(reader, objects, extend, depth + 1))
     return extend(code, read_value(reader, objects, extend, depth + 1))
+
+
+cdef tuple read_short_tuple(Reader* reader, unsigned int count, object objects, object extend, int depth):
+    cdef tuple items
+    cdef unsigned int index
+    if depth >= DEPTH_LIMIT:
+        damaged(reader, "nested too deep")
+    if count > <uint64_t> (reader.size - reader.position):
+        damaged(reader, "cut short")
+    items = PyTuple_New(count)
+    for index in range(count):
+        value = read_value(reader, objects, extend, depth + 1)
+        Py_INCREF(value)
+        PyTuple_SET_ITEM(items, index, value)
+    return items
 
 
 cdef list read_items(Reader* reader, uint64_t count, object objects, object extend, int depth):

@@ -108,6 +108,7 @@ cdef inline object get_field(Durable self, int index):
 ctypedef int (*Freezer)(Durable obj) except -1
 
 cdef int set_freezer(Freezer function) except -1
+cdef Durable new_ghost(Owner owner, object oid, object cls)
 cdef int put_field(Durable self, int index, object value) except -1
 cdef int ensure_loaded(Durable self) except -1
 cdef int ensure_writable(Durable self) except -1

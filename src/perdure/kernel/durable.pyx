@@ -473,12 +473,7 @@ cdef class Owner:
         cdef PyObject* found = PyDict_GetItemWithError(self.objects, oid)
         if found != NULL:
             return <object>found
-        cdef Durable obj = <Durable>perdure_static_new(cls)
-        obj.state = _GHOST
-        obj.oid = oid
-        obj.owner = self
-        self.objects[oid] = obj
-        return obj
+        return new_ghost(self, oid, cls)
 
     def resolve(self, list references):
         """The objects of strong references, in order; a weak one is resolved by `weak`."""

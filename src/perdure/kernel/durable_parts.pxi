@@ -1,5 +1,15 @@
 # The objects embedded in another, its parts: they are loaded and dropped with it. Part of durable.pyx.
 
+cdef Durable new_ghost(Owner owner, object oid, object cls):
+    """A ghost for an id that is not in the identity map, put there."""
+    cdef Durable obj = <Durable>perdure_static_new(cls)
+    obj.state = _GHOST
+    obj.oid = oid
+    obj.owner = owner
+    owner.objects[oid] = obj
+    return obj
+
+
 cdef PyObject* part_of(Durable root, unsigned int number) except? NULL:
     """The part of that number if it is loaded, else NULL."""
     return PyDict_GetItemWithError(root.owner.objects, root.oid + number)

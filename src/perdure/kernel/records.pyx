@@ -10,7 +10,8 @@ from cpython.dict cimport PyDict_GetItemWithError, PyDict_Size
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
-from perdure.kernel.durable cimport Durable, Layout, Owner, get_field, put_field
+from perdure.kernel.codec cimport _Extender
+from perdure.kernel.durable cimport Durable, Layout, Owner, get_field, new_ghost, put_field
 from perdure.kernel.embedded cimport is_plain, load_view, view_set
 from perdure.kernel.seeking cimport Seeker
 

@@ -1,6 +1,6 @@
 # Reading what is embedded in a record: parts, and containers with parts in them. Part of records.pyx.
 
-cdef class _PartReader:
+cdef class _PartReader(_Extender):
     """Called for the extensions of a root's record: makes parts, leaves other values to `extend`."""
 
     cdef Owner owner
@@ -19,15 +19,14 @@ cdef class _PartReader:
         self.weak = weak
         self.count = self.linked = 0
 
-    def __call__(self, code, payload):
-        cdef int number = code if code < 64 else 0
-        if number == _PART:
+    cdef object take(self, uint64_t code, object payload):
+        if code == _PART:
             return self.make_part(self.checked(payload, 1))
-        if number == _PART_SET:
+        if code == _PART_SET:
             return self.make_set(self.checked(payload, 0))
-        if number == _PART_DICT:
+        if code == _PART_DICT:
             return self.make_dict(self.checked(payload, 0))
-        if number == _PART_LINK:
+        if code == _PART_LINK:
             return self.link(payload)
         return self.extend(code, payload)
 
@@ -87,7 +86,9 @@ cdef class _PartReader:
 
     cdef Durable object_of(self, unsigned int number, object cls):
         """The root or a part of it, which must be of a write-once class."""
-        cdef Durable found = <Durable>self.owner.ghost(self.root + number, cls)
+        cdef object oid = self.root + number
+        cdef PyObject* known = PyDict_GetItemWithError(self.owner.objects, oid)
+        cdef Durable found = <Durable>known if known != NULL else new_ghost(self.owner, oid, cls)
         if not found.layout.frozen:
             self.refuse(f"part {number} is of {cls.__qualname__}, which is not immutable")
         return found
