@@ -49,7 +49,7 @@ FUZZ := build/fuzz
 fuzz: RUNS := 20000
 fuzz: $(STAMP)
 	$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q --no-build-isolation -e ".[fuzz]"
-	for target in keys values records graphs; do mkdir -p $(FUZZ)/findings; \
+	for target in keys values records graphs differences; do mkdir -p $(FUZZ)/findings; \
 	  $(BIN)/python tests/fuzz/decoders.py $$target $(FUZZ)/$$target -runs=$(RUNS) -max_len=300 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ)/findings/$$target- || exit 1; done
 

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the kernel: `python tests/fuzz/decoders.py TARGET CORPUS [OPTION...]`.
 
-TARGET is keys, values, records or graphs; the options are libFuzzer's. Coverage is measured in the pure twins, whose
+TARGET is keys, values, records, graphs or differences; the options are libFuzzer's. Coverage is measured in the pure twins, whose
 decisions are those of the compiled modules; every input goes through both, and their answers must agree. A
 finding ends the run and leaves its input in a file.
 """
@@ -18,6 +18,7 @@ import atheris
 with atheris.instrument_imports(include=["perdure.kernel"]):
     from perdure.kernel._pure import codec as pure_codec
     from perdure.kernel._pure import durable as pure_durable
+    from perdure.kernel._pure import embedding as pure_embedding
     from perdure.kernel._pure import keys as pure_keys
     from perdure.kernel._pure import records as pure_records
 
@@ -26,6 +27,7 @@ import seeds
 import graphs
 import perdure.kernel.codec as compiled_codec
 import perdure.kernel.durable as compiled_durable
+import perdure.kernel.embedding as compiled_embedding
 import perdure.kernel.keys as compiled_keys
 import perdure.kernel.records as compiled_records
 from perdure.errors import CorruptRecordError
@@ -144,7 +146,26 @@ def fuzz_graphs(data):
         raise AssertionError(f"{data.hex()} is {found!r} and {expected!r}")
 
 
-TARGETS = {"keys": fuzz_keys, "values": fuzz_values, "records": fuzz_records, "graphs": fuzz_graphs}
+def fuzz_differences(data):
+    """Two bytes say how long the dictionary is that follows, and how many bytes the differences make."""
+    long, size, rest = data[:1], int.from_bytes(data[1:2]) * 4, data[2:]
+    dictionary, told = rest[: int.from_bytes(long)], rest[int.from_bytes(long) :]
+    found = answer(compiled_embedding.follow, dictionary, told, size)
+    expected = answer(pure_embedding.follow, dictionary, told, size)
+    if found is not expected and found != expected:
+        raise AssertionError(f"{data.hex()} is {found!r} and {expected!r}")
+    again = [one.Alike(dictionary).differences(told) for one in (compiled_embedding, pure_embedding)]
+    if again[0] != again[1] or compiled_embedding.follow(dictionary, again[0], len(told)) != told:
+        raise AssertionError(f"the differences of {told.hex()} from {dictionary.hex()} do not lead back")
+
+
+TARGETS = {
+    "keys": fuzz_keys,
+    "values": fuzz_values,
+    "records": fuzz_records,
+    "graphs": fuzz_graphs,
+    "differences": fuzz_differences,
+}
 
 
 def main():

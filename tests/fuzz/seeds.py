@@ -36,6 +36,9 @@ def make(target):
         return [keys.encode_one(value) for value in values] + [keys.encode(group) for group in several]
     if target == "graphs":
         return graphs.seeds()
+    if target == "differences":
+        told = [b"\0\x0d\0", b"\0\4\0\1\x32\6\4", b"\0\5\x10\5 one!", b"\0\x0d\0\0\x0d\x19" * 3]
+        return [bytes([13, size]) + b"one two three" + one for size, one in zip((3, 3, 2, 20), told, strict=True)]
     if target == "values":
         return [codec.encode_value(value) for value in SCALARS + NESTED]
     records = [[value] for value in SCALARS[::4] + NESTED] + [[], REFERENCES, [{"a": REFERENCES}, 1, "b"]]

@@ -53,6 +53,14 @@ def test_unsigned_integer_vectors_are_true(name, number, data):
 
 
 @pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("dictionary, body, data", rows("embedding.follow"))
+def test_vectors_of_differences_are_true(name, dictionary, body, data):
+    embedding = twin(name, "embedding")
+    assert embedding.Alike(dictionary.encode()).differences(body.encode()) == unhex(data)
+    assert embedding.follow(dictionary.encode(), unhex(data), len(body)) == body.encode()
+
+
+@pytest.mark.parametrize("name", TWINS)
 @pytest.mark.parametrize("value, data", rows("codec.encode_value"))
 def test_value_vectors_are_true(name, value, data):
     codec = twin(name, "codec")

@@ -61,7 +61,29 @@ def test_like_records_become_much_smaller_and_keep_their_references() -> None:
     assert open_record(catalog, short) == record(2)
 
 
-@pytest.mark.parametrize("payload", [None, (1, 2), (8, 5, b""), (7, 5, b"\0\0"), (7, 1 << 40, b""), (7, "x", b"")])
+def test_few_differences_are_stored_as_such_and_many_are_deflated() -> None:
+    catalog: Any = OneDictionary()
+
+    def packed_as(*values: Any) -> tuple[int, ...]:
+        record = codec.encode_record(64, values, None)
+        short = packed(catalog, record)
+        assert open_record(catalog, short) == record
+        found: Any = codec.decode_value(short[2:], lambda code, payload: payload)
+        return tuple(found[3:])
+
+    words = [f"word {index} of the dictionary" for index in range(40)]
+    assert packed_as(*words) == packed_as(*words[:20], "another", *words[20:]) == (1,)
+    assert packed_as(*[f"other {index} words here" for index in range(60)]) == ()
+
+
+WRONG = [
+    *(None, (1, 2), (8, 5, b""), (7, 5, b"\0\0"), (7, 1 << 40, b""), (7, 1 << 80, b""), (7, -1, b""), (7, "x", b"")),
+    *((7, 5, b"", 1), (7, 5, b"\5value", 2), (7, -1, b"", 1), (7, 1 << 80, b"\5value", 1), (8, 5, b"\5value", 1)),
+    *((7, 5, b"\5value", 1, 1), (7, 4, b"\5value", 1)),
+]
+
+
+@pytest.mark.parametrize("payload", WRONG)
 def test_damage_is_an_error(payload: object) -> None:
     catalog: Any = OneDictionary()
     catalog.content = b"some dictionary"

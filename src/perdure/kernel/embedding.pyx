@@ -10,9 +10,12 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject, PyObject_GenericSetAttr
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from perdure.kernel._buffer cimport buffer_bytes, put_bytes
+from perdure.kernel._buffer cimport (
+    Buffer, buffer_bytes, buffer_free, buffer_init, put_bytes, put_varint, unzigzag, zigzag,
+)
 from perdure.kernel.codec cimport (
     Writer, begin_dict, begin_extension, begin_list, begin_tuple, finish_record, write_value, writer_free, writer_init,
 )
@@ -20,7 +23,7 @@ from perdure.kernel.durable cimport Durable, Layout, Owner, ensure_loaded, get_f
 from perdure.kernel.embedded cimport EmbeddedDict, is_plain, watch_again
 from perdure.kernel.records cimport Shape
 
-from perdure.errors import ObjectError
+from perdure.errors import CorruptRecordError, ObjectError
 from perdure.kernel.codec import Extension, encode_value
 from perdure.kernel.durable import fields
 from perdure.kernel.embedded import EmbeddedSet, EmbeddedTuple
@@ -46,6 +49,7 @@ cdef enum:
 cdef unsigned long long WIDE = 1ULL << 63
 
 
+include "embedding_alike.pxi"
 include "embedding_met.pxi"
 
 

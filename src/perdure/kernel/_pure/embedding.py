@@ -8,10 +8,14 @@ from typing import Any
 from perdure.errors import ObjectError
 
 from . import codec, durable
+from ._alike import Alike, follow
 from .codec_tags import Extension
 from .embedded import PLAIN, EmbeddedDict, EmbeddedSet, EmbeddedTuple
 
-__all__ = ["PACKED", "PART", "PART_DICT", "PART_LINK", "PART_SET", "Gathering", "content", "find_known", "settle"]
+__all__ = [
+    "PACKED", "PART", "PART_DICT", "PART_LINK", "PART_SET", "Alike", "Gathering", "content", "find_known", "follow",
+    "settle",
+]  # fmt: skip
 
 PART = 11
 PART_SET = 12
