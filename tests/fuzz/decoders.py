@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of the kernel: `python tests/fuzz/decoders.py TARGET CORPUS [OPTION...]`.
 
-TARGET is keys, values, records, graphs or differences; the options are libFuzzer's. Coverage is measured in the pure twins, whose
-decisions are those of the compiled modules; every input goes through both, and their answers must agree. A
-finding ends the run and leaves its input in a file.
+TARGET is keys, values, records, graphs or differences; the options are libFuzzer's. Coverage is measured in the pure
+twins, whose decisions are those of the compiled modules; every input goes through both, and their answers must agree.
+A finding ends the run and leaves its input in a file.
 """
 
 import collections

@@ -45,7 +45,7 @@ cdef class Alike:
     cdef int compare(self, Buffer* out, const unsigned char* body, Py_ssize_t size) except -1:
         cdef const unsigned char* base = <const unsigned char*>PyBytes_AS_STRING(self.dictionary)
         cdef Py_ssize_t base_size = PyBytes_GET_SIZE(self.dictionary)
-        cdef Py_ssize_t position = 0, start = 0, cursor = 0, place, length
+        cdef Py_ssize_t position = 0, start = 0, cursor = 0, place, length, most
         cdef uint32_t four
         while position + _SHORTEST <= size:
             four = four_at(body + position)
@@ -55,8 +55,9 @@ cdef class Alike:
                 if place < 0 or four_at(base + place) != four:
                     position += 1
                     continue
+            most = min(size - position, base_size - place)
             length = _SHORTEST
-            while position + length < size and place + length < base_size and body[position + length] == base[place + length]:
+            while length < most and body[position + length] == base[place + length]:
                 length += 1
             put_varint(out, position - start)
             put_bytes(out, body + start, position - start)

@@ -1,4 +1,4 @@
-"""What the bytes of a record have that those of its class's dictionary have not. Part of the twin of `embedding.pyx`."""
+"""How the bytes of a record differ from its class's dictionary. Part of the pure twin of `kernel/embedding.pyx`."""
 
 from __future__ import annotations
 
