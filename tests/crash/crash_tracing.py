@@ -38,14 +38,14 @@ class Event:
         return dict(json.loads(self.data))
 
 
-def build_library(directory: Path) -> Path | None:
-    """Compile the preload library; None where there is no compiler for it."""
+def build_library(directory: Path, name: str = "trace") -> Path | None:
+    """Compile a preload library; None where there is no compiler for it."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or sys.platform != "linux":
         return None
-    library = directory / "trace.so"
+    library = directory / f"{name}.so"
     command = [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library)]
-    subprocess.run([*command, str(_HERE / "trace.c"), "-ldl", "-lpthread"], check=True)
+    subprocess.run([*command, str(_HERE / f"{name}.c"), "-ldl", "-lpthread"], check=True)
     return library
 
 

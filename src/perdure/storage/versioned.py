@@ -29,6 +29,7 @@ from .writing import Head
 __all__ = ["VersionedStorage"]
 
 _LOG_PART = 256
+_CATCH_UP_TRIES, _CATCH_UP_SECONDS = 100, 0.002
 _WATCH_SECONDS_MAX = 1.0
 
 
@@ -151,6 +152,22 @@ class VersionedStorage:
         """The prepared transactions that wait to be finished or aborted, also those of other processes."""
         records = self._reader.run(lambda transaction: list(read_prepared(transaction)), fresh=True)
         return [self._hand_out(record) for record in records]
+
+    def catch_up(self) -> bool:
+        """Let reads see every commit, also the last one of a process that was killed on its way out of it.
+
+        LMDB shows a commit to readers after it is durable; when its process dies in between, the next writer does that.
+        False: this storage is open for reading only, and no writer has done it in time.
+        """
+        wanted = self.engine.moment()
+        for _ in range(_CATCH_UP_TRIES):
+            if self._reader.run(lambda transaction: transaction.moment, fresh=True) >= wanted:
+                return True
+            if self.read_only:
+                clock.sleep(_CATCH_UP_SECONDS)
+            else:
+                self.engine.begin(write=True).abort()
+        return False
 
     def finished(self, transaction_id: bytes, since: int = 0) -> Committed | None:
         """The commit that finished a prepared transaction, if it was made at or after time `since`."""

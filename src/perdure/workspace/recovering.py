@@ -57,7 +57,7 @@ class Recovery:
                 with contextlib.suppress(PerdureError):
                     self.opened(Prefix(other, file, write=False, implicit=True, options=options)).close()
 
-    def _ask(self, uuid: int, question: Callable[[Database], bool]) -> bool | None:
+    def _ask(self, uuid: int, question: Callable[[Database], bool | None]) -> bool | None:
         """What a question about the database with that uuid gives, be its prefix open or not; None: it is not here."""
         for prefix in self._workspace.prefixes.values():
             if prefix.database.uuid == uuid:

@@ -26,7 +26,7 @@ __all__ = [
     "waiting",
 ]
 
-Find = Callable[[int, Callable[[Database], bool]], bool | None]
+Find = Callable[[int, Callable[[Database], bool | None]], bool | None]
 """Gives what a question says of the database with a uuid, None when that is not there."""
 
 _log = logging.getLogger("perdure")
@@ -51,8 +51,10 @@ def decision_key(transaction: bytes) -> bytes:
     return DECISION + transaction
 
 
-def is_decided(database: Database, transaction: bytes) -> bool:
-    """Whether the decision is in this database."""
+def is_decided(database: Database, transaction: bytes) -> bool | None:
+    """Whether the decision is in this database; None when that cannot be told now."""
+    if not database.storage.catch_up():
+        return None
     with database.storage.view() as view:
         return view.get(spaces.CATALOG.id, decision_key(transaction)) is not None
 
@@ -103,8 +105,8 @@ def settle(database: Database, find: Find) -> bool:
         decided = find(first, lambda found, name=transaction: is_decided(found, name))  # type: ignore[misc]
         if decided is None:
             _log.warning(
-                "%s has a part of a commit that waits for the prefix with the uuid %016x, which is not there; until it "
-                "is, what the commit changes cannot be changed",
+                "%s has a part of a commit that waits for the prefix with the uuid %016x, which is not there, or is "
+                "being written; until it can be read, what the commit changes cannot be changed",
                 database.name,
                 first,
             )

@@ -34,6 +34,8 @@ def settle(databases: Iterable[Database]) -> None:
                     "%s has a transaction that waits for the database %016x; open it, too", database.name, shared[1]
                 )
                 continue
+            if not first.storage.catch_up():
+                continue  # it is open for reading, and a writer is on its way out of a commit
             try:
                 if first is not database and _has_finished(first, shared[0]):
                     prepared.finish()
