@@ -7,7 +7,7 @@ singletons return the instance that exists.
 from __future__ import annotations
 
 import inspect
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from perdure.errors import ObjectError
 from perdure.kernel import durable
@@ -165,7 +165,7 @@ def materialized(obj: _T, /) -> _T:
     ...     project.tasks.append(perdure.materialized(self))
     """
     if isinstance(obj, durable.Durable) and durable.is_transient(obj):
-        return cast(_T, stored(obj))
+        return stored(obj)  # type: ignore[return-value]
     if isinstance(obj, durable.Durable) and durable.is_building(obj):
         connection = scope.connection_of(obj)
         with connection.lock:
