@@ -113,6 +113,52 @@ def test_who_gives_up_waiting_leaves_it_to_the_others(Lock):
 
 
 @pytest.mark.parametrize("Lock", TWINS)
+def test_who_hands_it_over_does_not_get_it_before_one_who_waits(Lock):
+    lock, taken, ended, rounds = Lock(), threading.Event(), [], []
+
+    def hold():
+        while not ended:
+            with lock:
+                rounds.append(True)
+                taken.set()
+                time.sleep(0.002)
+                lock.acquire()
+                lock.hand_over()  # it is still held once
+                lock.acquire()
+            lock.hand_over()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    passed = []
+    for _ in range(30):
+        taken.clear()
+        taken.wait()
+        before = len(rounds)
+        with lock:
+            passed.append(len(rounds) - before)
+    ended.append(True)
+    holder.join()
+    assert sum(passed) <= 10  # 0 but for chance; without handing over, nearly each time 1 or more
+    assert lock.acquire(blocking=False)
+
+
+@pytest.mark.parametrize("Lock", TWINS)
+def test_it_is_handed_over_at_once_when_nobody_waits_or_who_waited_gives_up(Lock):
+    lock = Lock()
+    lock.acquire()
+    lock.hand_over()
+    assert elsewhere(lambda: lock.acquire(blocking=False))
+    lock = Lock()
+    lock.acquire()
+    waiting = threading.Thread(target=lambda: lock.acquire(timeout=0.01))
+    waiting.start()
+    waiting.join()
+    lock.hand_over()
+    with pytest.raises(RuntimeError):
+        lock.hand_over()
+
+
+@pytest.mark.parametrize("Lock", TWINS)
 def test_a_condition_can_stand_on_it_however_often_it_is_held(Lock):
     lock = Lock()
     changed = threading.Condition(lock)

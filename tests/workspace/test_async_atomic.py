@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import perdure as db0
+from perdure.kernel import durable, keys
+from perdure.workspace.functions import workspace
 
 from .conftest import eventually
 from .things import Node, Root
@@ -238,6 +240,68 @@ def test_what_another_thread_changes_waits_and_is_not_undone(run: Any, change: s
         "commit": lambda: True,
     }
     assert shown[change]()
+
+
+class LateLock:
+    """A connection's lock that a thread comes to only when a block has begun."""
+
+    def __init__(self, lock: Any, asked: threading.Event, begun: threading.Event) -> None:
+        self._lock, self._asked, self._begun = lock, asked, begun
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> Any:
+        if threading.get_ident() != self._thread:
+            self._asked.set()
+            self._begun.wait()
+        return self._lock.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.__exit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lock, name)
+
+
+@pytest.mark.parametrize("change", ["tag", "tag a set", "delete"])
+def test_a_change_that_had_asked_before_the_block_began_is_not_undone_with_it(run: Any, change: str) -> None:
+    node, gone = Node(1), Node(2)
+    Root(node)
+    db0.tags(node).add("node")
+    db0.commit()
+    connection: Any = workspace().current_prefix().connection
+    lock, asked, begun = connection.lock, threading.Event(), threading.Event()
+    oids, tags = [durable.oid_of(node)], (keys.encode((1, "foreign")),)
+    work: dict[str, Callable[[], object]] = {
+        "tag": lambda: db0.tags(node).add("foreign"),
+        "tag a set": lambda: connection.tagging.change_all(oids, tags, True),
+        "delete": lambda: db0.delete(gone),
+    }
+
+    async def main() -> None:
+        connection.lock = LateLock(lock, asked, begun)
+        thread = threading.Thread(target=work[change])
+        thread.start()
+        asked.wait()
+        async with db0.async_atomic() as block:
+            node.name = "mine"
+            begun.set()
+            await asyncio.sleep(0.05)
+            assert len(db0.find("node")) == 1
+            assert thread.is_alive()
+            block.cancel()
+        while thread.is_alive():
+            await asyncio.sleep(0.001)
+
+    try:
+        run(main())
+    finally:
+        connection.lock = lock
+    assert node.name == 1
+    if change == "delete":
+        with pytest.raises(db0.ReferenceError):
+            _ = gone.name
+    else:
+        assert list(db0.find("foreign")) == [node]
 
 
 def test_in_an_atomic_block_of_the_same_thread_it_is_refused(run: Any) -> None:

@@ -6,6 +6,7 @@ cdef class RecursiveLock:
     cdef unsigned long _owner
     cdef Py_ssize_t _count
     cdef Py_ssize_t _waiting
+    cdef Py_ssize_t _waited
     cdef bint _taken
     cdef bint take(self) except -1
     cdef bint _wait(self, unsigned long thread, double seconds) except -1

@@ -21,9 +21,14 @@ cdef extern from "pythread.h" nogil:
     int PY_LOCK_INTR
     int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
 
+cdef extern from "unistd.h" nogil:
+    int usleep(unsigned int microseconds)
+
 cdef enum:
     _FOREVER = -1
     _MICROSECONDS = 1_000_000
+    _PAUSE = 50  # microseconds
+    _PAUSES = 1000
 
 cdef double _LONGEST = 1e9  # seconds; keeps microseconds in their range
 
@@ -85,6 +90,7 @@ cdef class RecursiveLock:
         self._taken = True
         self._owner = thread
         self._count = 1
+        self._waited += 1
         return True
 
     cdef int give(self) except -1:
@@ -112,6 +118,21 @@ cdef class RecursiveLock:
     def release(self):
         """Let go of the lock as often as it was taken. Raises `RuntimeError` when this thread does not hold it."""
         self.give()
+
+    def hand_over(self):
+        """`release`, after which one of those who wait for the lock has it before this thread can take it again.
+
+        For who has held it for long. Without this, the thread that let go of it is nearly always the first to be back.
+        """
+        cdef Py_ssize_t waited = self._waited
+        cdef int pauses = 0
+        self.give()
+        if self._count:
+            return
+        while self._waiting and self._waited == waited and pauses < _PAUSES:
+            with nogil:
+                usleep(_PAUSE)
+            pauses += 1
 
     def __enter__(self):
         return self.take()

@@ -80,8 +80,7 @@ def delete(obj: Any, /) -> None:
     connection = scope.connection_of(obj)
     if not connection.writable:
         connection.refuse_write(obj)
-    connection.ask_before_change()
-    with connection.lock:
+    with connection.changing():
         durable.load(obj)
         connection.flush()
         oid = durable.oid_of(obj)

@@ -103,8 +103,7 @@ def reset_protection(connection: Connection, cls: type) -> None:
         raise ObjectError(f"{cls.__qualname__} inherits protect_fields from {inherited[0]}; reset that one")
     if not connection.writable:
         connection.refuse_create(cls)
-    connection.ask_before_change()
-    with connection.lock:
+    with connection.changing():
         if len(connection.overlays) > 1:
             raise ObjectError("protect_fields cannot be reset inside of atomic, which could not undo it")
         for entry in connection.catalog.entries():
@@ -145,8 +144,7 @@ def set_field_access(cls: type, accounts: int | Iterable[int], modes: Iterable[A
         )
     if not connection.writable:
         connection.refuse_create(cls)
-    connection.ask_before_change()
-    with connection.lock:
+    with connection.changing():
         for number in numbers:
             put_masks(connection, identity_of(cls), number, dict.fromkeys(field_names, mask))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from operator import index
 from typing import Any, Generic, SupportsIndex, TypeVar, cast, overload
@@ -13,7 +14,7 @@ from perdure.kernel import durable
 from perdure.query.definition import distance, signature_of
 from perdure.query.evaluation import Evaluation
 from perdure.query.explaining import Explanation, explain
-from perdure.query.expression import Filtered, Node, Sliced, is_decorated, is_ordered
+from perdure.query.expression import Filtered, Node, Sliced, calls_functions, is_decorated, is_ordered
 from perdure.query.loading import give, objects, tuples
 from perdure.query.narrowing import visible_plan
 from perdure.query.ordering import count, ids, rows
@@ -67,12 +68,19 @@ class Query(Generic[_T_co]):
         """
         return prepared(self._node, self._connection)
 
+    def _in_one_wait(self) -> AbstractContextManager[object]:
+        """See `Connection.in_one_wait`; functions of the user are never called with the lock held."""
+        found = self._connection.in_one_wait()
+        return nullcontext() if found is self._connection.lock and calls_functions(self._node) else found
+
     def __iter__(self) -> Iterator[_T_co]:
-        return give(*self.evaluate())
+        with self._in_one_wait():
+            return give(*self.evaluate())
 
     def __reversed__(self) -> Iterator[_T_co]:
-        node, evaluation = self.evaluate()
-        return give(Sliced(node, None, None, -1), evaluation)
+        with self._in_one_wait():
+            node, evaluation = self.evaluate()
+            return give(Sliced(node, None, None, -1), evaluation)
 
     def __next__(self) -> _T_co:
         """The next object of an iterator that the query keeps for this; after the last one it starts over."""
@@ -86,22 +94,25 @@ class Query(Generic[_T_co]):
             raise
 
     def __len__(self) -> int:
-        return count(*self.evaluate())
+        with self._in_one_wait():
+            return count(*self.evaluate())
 
     def __bool__(self) -> bool:
-        node, evaluation = self.evaluate()
-        if is_ordered(node) or isinstance(node, Sliced | Filtered):
-            return next(ids(node, evaluation), None) is not None
-        return not evaluation.plan(node).is_empty()
+        with self._in_one_wait():
+            node, evaluation = self.evaluate()
+            if is_ordered(node) or isinstance(node, Sliced | Filtered):
+                return next(ids(node, evaluation), None) is not None
+            return not evaluation.plan(node).is_empty()
 
     def __contains__(self, obj: object) -> bool:
         if isinstance(obj, tuple) and is_decorated(self._node):
             return any(row == obj for row in self)
         if not isinstance(obj, durable.Durable) or durable.owner_of(obj) is not self._connection:
             return False
-        node, evaluation = self.evaluate()
-        oid = durable.oid_of(obj)
-        return bool(oid) and evaluation.plan(node).contains(oid)
+        with self._in_one_wait():
+            node, evaluation = self.evaluate()
+            oid = durable.oid_of(obj)
+            return bool(oid) and evaluation.plan(node).contains(oid)
 
     @overload
     def __getitem__(self, position: slice) -> Query[_T_co]: ...

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from perdure.errors import FrozenObjectError, ObjectError, ReferenceError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Objects"]
 
 _RECORDS = spaces.RECORDS.id
+_NOTHING = nullcontext()
 
 
 class Objects(PendingBytes):
@@ -248,8 +250,22 @@ class Objects(PendingBytes):
     def ask_before_change(self) -> None:
         """Wait for, or be refused by, what stands before a change that is not one of an object's fields."""
         durable.guard_change()
-        if self.gate is not None:
-            self.gate()
+        while self.gate is not None and self.gate_thread != get_ident():
+            if self.gate():
+                break
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the lock for such a change, as soon as it may be made."""
+        self.ask_before_change()
+        with self.lock:
+            self.ask_before_change()  # a block of another thread or task may have begun since
+            yield
+
+    def in_one_wait(self) -> AbstractContextManager[object]:
+        """The lock, while another thread has it for a block: what takes it several times waits for one block then."""
+        is_held = self.gate is not None and self.gate_thread not in (0, get_ident())
+        return self.lock if is_held else _NOTHING
 
     def add(self, obj: durable.Durable) -> int:
         """Make a new object part of this database now; returns its id."""

@@ -119,9 +119,12 @@ class Tagging:
 
     def change(self, obj: durable.Durable, tags: Iterable[bytes], add: bool, passive: bool = False) -> None:
         """Add or remove tags of an object; the next flush works it in."""
-        self._connection.ask_before_change()
+        connection = self._connection
+        connection.ask_before_change()
         how = (changes.ADD_PASSIVE if passive else changes.ADD) if add else changes.REMOVE
-        with self._connection.lock:  # another thread may have begun an atomic block since
+        with connection.lock:
+            if connection.gate is not None:  # a block of another thread or task may have begun since
+                connection.ask_before_change()
             self._changes.add(obj, tuple(tags), how)
 
     def instance(self, class_id: int, oid: int) -> None:
@@ -188,8 +191,7 @@ class Tagging:
     def change_all(self, oids: list[int], tags: Tags, add: bool, passive: bool = False) -> None:
         """Add or remove tags of stored objects, given by their ids, now and as one operation; loads no objects."""
         connection = self._connection
-        connection.ask_before_change()
-        with connection.lock:
+        with connection.changing():
             connection.flush()
             connection.generation += 1
             change = _SetChange(tags, add, passive)

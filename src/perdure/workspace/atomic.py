@@ -208,7 +208,7 @@ def _leave(block: _Block, connection: Connection, before: tuple[Callable[[], obj
     if isinstance(gate, TaskGate):
         gate.end()
     if block.task is None:
-        connection.lock.release()
+        connection.lock.hand_over()  # to a thread that asked while the block was under way
 
 
 def _let_go(block: _Block) -> None:

@@ -95,4 +95,4 @@ def locked_all(connections: Sequence[Connection]) -> Iterator[None]:
         yield
     finally:
         for connection in connections:
-            connection.lock.release()
+            connection.lock.hand_over()
