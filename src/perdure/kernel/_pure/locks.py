@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from _thread import RLock, get_ident
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["RecursiveLock"]
 
@@ -17,16 +17,17 @@ class RecursiveLock:
     """See `kernel/locks.pyi`."""
 
     def __init__(self) -> None:
-        self._lock: Any = RLock()
+        lock = cast(Any, RLock())
+        self._lock = lock
         self._waiting: set[int] = set()
-        self.release = self._lock.release
-        self._is_owned = self._lock._is_owned
-        self._release_save = self._lock._release_save
-        self._acquire_restore = self._lock._acquire_restore
+        self.release = lock.release
+        self._is_owned = lock._is_owned
+        self._release_save = lock._release_save
+        self._acquire_restore = lock._acquire_restore
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock; whether that was possible at once, or within `timeout` seconds (-1: waits for ever)."""
-        if (not blocking or timeout == -1) and self._lock.acquire(blocking=False):
+        if timeout == -1 and self._lock.acquire(blocking=False):
             return True
         self._waiting.add(get_ident())
         try:
