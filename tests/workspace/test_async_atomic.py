@@ -272,7 +272,7 @@ def test_a_change_that_had_asked_before_the_block_began_is_not_undone_with_it(ru
     lock, asked, begun = connection.lock, threading.Event(), threading.Event()
     oids, tags = [durable.oid_of(node)], (keys.encode((1, "foreign")),)
     work: dict[str, Callable[[], object]] = {
-        "tag": lambda: db0.tags(node).add("foreign"),
+        "tag": lambda: connection.tagging.change(node, tags, True),
         "tag a set": lambda: connection.tagging.change_all(oids, tags, True),
         "delete": lambda: db0.delete(gone),
     }
@@ -281,7 +281,7 @@ def test_a_change_that_had_asked_before_the_block_began_is_not_undone_with_it(ru
         connection.lock = LateLock(lock, asked, begun)
         thread = threading.Thread(target=work[change])
         thread.start()
-        asked.wait()
+        assert asked.wait(60)
         async with db0.async_atomic() as block:
             node.name = "mine"
             begun.set()

@@ -16,15 +16,27 @@ from .things import Node, Root
 
 
 class WatchedLock:
-    """A connection's lock that notes each time when one thread found it taken by another, and for how long."""
+    """A connection's lock that notes each time when one thread found it taken by another, and for how long.
+
+    And the longest time for which any other thread had it.
+    """
 
     def __init__(self, lock: Any, thread: int) -> None:
         self._lock = lock
         self._thread = thread
         self.seconds: list[float] = []
+        self.longest_held = 0.0
+        self._depth, self._since = 0, 0.0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        if threading.get_ident() != self._thread or not blocking:
+        if threading.get_ident() != self._thread:
+            taken = bool(self._lock.acquire(blocking, timeout))
+            if taken:
+                self._depth += 1
+                if self._depth == 1:
+                    self._since = time.perf_counter()
+            return taken
+        if not blocking:
             return bool(self._lock.acquire(blocking, timeout))
         if self._lock.acquire(blocking=False):
             return True
@@ -36,8 +48,31 @@ class WatchedLock:
     def __enter__(self) -> bool:
         return self.acquire()
 
-    def __exit__(self, *error: object) -> None:
+    def release(self) -> None:
+        self._note_end()
         self._lock.release()
+
+    def hand_over(self) -> None:
+        self._note_end()
+        self._lock.hand_over()
+
+    def _note_end(self) -> None:
+        if threading.get_ident() != self._thread:
+            self._depth -= 1
+            if not self._depth:
+                self.longest_held = max(self.longest_held, time.perf_counter() - self._since)
+
+    def _release_save(self) -> Any:
+        depth, self._depth = self._depth, 1
+        self._note_end()
+        return depth, self._lock._release_save()
+
+    def _acquire_restore(self, state: Any) -> None:
+        self._lock._acquire_restore(state[1])
+        self._depth, self._since = state[0], time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lock, name)
@@ -272,6 +307,7 @@ class Work:
         self.done = {"task": 0, "thread": 0, "change": 0, "read": 0, "plain": 0, "refused": 0}
         self.waited: list[float] = []
         """How long the loop's thread waited in all for each of the things that a task did outside of any block."""
+        self.longest_held = 0.0
 
     async def hold(self, end: float, pause: float) -> None:
         while time.monotonic() < end:
@@ -346,6 +382,7 @@ def soak(path: Path, run: Any, seconds: float, pause: float, *, plain: int = 0) 
         while any(thread.is_alive() for thread in threads):
             await asyncio.sleep(0.001)
         waits.extend(watched.seconds)
+        work.longest_held = watched.longest_held
 
     run(main())
     for name in ("task", "thread", "change", *["plain"] * bool(plain)):
@@ -353,7 +390,8 @@ def soak(path: Path, run: Any, seconds: float, pause: float, *, plain: int = 0) 
     longest = max(waits, default=0.0) * 1000
     print(f"{work.turns} turns, {work.done}; the loop's thread waited {len(waits)} times, at most {longest:.2f} ms")
     if plain:
-        print(f"{len(work.waited)} times outside of blocks, at most {max(work.waited) * 1000:.2f} ms for one")
+        longest, held = max(work.waited) * 1000, work.longest_held * 1000
+        print(f"{len(work.waited)} times outside of blocks, at most {longest:.2f} ms; the lock was held for {held:.2f}")
     return work, waits
 
 
@@ -368,9 +406,9 @@ def test_what_tasks_do_outside_of_blocks_is_answered_beside_threads_and_commits(
 
 
 @pytest.mark.soak
-def test_for_a_minute_what_tasks_do_outside_of_blocks_waits_less_than_50_ms(tmp_path: Path, run: Any) -> None:
+def test_for_a_minute_what_tasks_do_outside_of_blocks_waits_for_one_block_or_commit(tmp_path: Path, run: Any) -> None:
     work, _ = soak(tmp_path / "data", run, 60.0, 0.02, plain=1000)
-    assert max(work.waited) < 0.05
+    assert max(work.waited) < work.longest_held + 0.03  # which is more than 20 ms where the machine is busy
 
 
 @pytest.mark.soak
