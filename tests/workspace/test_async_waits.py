@@ -3,87 +3,15 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import perdure as db0
-from perdure.workspace.functions import workspace
 
 from .things import Node, Root
-
-
-class WatchedLock:
-    """A connection's lock that notes each time when one thread found it taken by another, and for how long.
-
-    And the longest time for which any other thread had it.
-    """
-
-    def __init__(self, lock: Any, thread: int) -> None:
-        self._lock = lock
-        self._thread = thread
-        self.seconds: list[float] = []
-        self.longest_held = 0.0
-        self._depth, self._since = 0, 0.0
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        if threading.get_ident() != self._thread:
-            taken = bool(self._lock.acquire(blocking, timeout))
-            if taken:
-                self._depth += 1
-                if self._depth == 1:
-                    self._since = time.perf_counter()
-            return taken
-        if not blocking:
-            return bool(self._lock.acquire(blocking, timeout))
-        if self._lock.acquire(blocking=False):
-            return True
-        before = time.perf_counter()
-        taken = bool(self._lock.acquire(blocking, timeout))
-        self.seconds.append(time.perf_counter() - before)
-        return taken
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def release(self) -> None:
-        self._note_end()
-        self._lock.release()
-
-    def hand_over(self) -> None:
-        self._note_end()
-        self._lock.hand_over()
-
-    def _note_end(self) -> None:
-        if threading.get_ident() != self._thread:
-            self._depth -= 1
-            if not self._depth:
-                self.longest_held = max(self.longest_held, time.perf_counter() - self._since)
-
-    def _release_save(self) -> Any:
-        depth, self._depth = self._depth, 1
-        self._note_end()
-        return depth, self._lock._release_save()
-
-    def _acquire_restore(self, state: Any) -> None:
-        self._lock._acquire_restore(state[1])
-        self._depth, self._since = state[0], time.perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        self.release()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._lock, name)
-
-
-def watch() -> WatchedLock:
-    """Watch the lock of the current prefix for waits of the calling thread."""
-    connection = workspace().current_prefix().connection
-    watched: Any = WatchedLock(connection.lock, threading.get_ident())
-    connection.lock = watched
-    return watched  # type: ignore[no-any-return]
+from .watched_lock import WatchedLock, watch
 
 
 def test_a_watched_lock_notes_waits_of_its_thread() -> None:
@@ -241,61 +169,6 @@ def test_inside_of_read_only_blocks_it_waits_for_nobody(run: Any) -> None:
         assert node.name == 2
     leave.set()
     thread.join()
-
-
-PLAIN: dict[str, Callable[[Any], object]] = {
-    "len": lambda kept: len(db0.find(Root, "kept")),
-    "bool": lambda kept: bool(db0.find("kept")),
-    "in": lambda kept: kept in db0.find(Root),
-    "list": lambda kept: list(db0.find("kept", db0.no("none"))),
-    "reversed": lambda kept: list(reversed(db0.find("kept"))),
-    "filter": lambda kept: list(db0.filter(lambda one: True, db0.find("kept"))),
-    "assign": lambda kept: setattr(kept, "value", 1),
-    "tag": lambda kept: db0.tags(kept).add("more"),
-    "create": lambda kept: Root(2),
-    "list item": lambda kept: kept.items.append(3),
-}
-"""What a task may do outside of any block, with an object that has the tag "kept"."""
-BLOCK_SECONDS = 0.02
-
-
-@pytest.mark.usefixtures("main")
-@pytest.mark.parametrize("name", PLAIN)
-def test_outside_of_blocks_a_task_waits_for_no_more_than_the_block_that_a_thread_is_in(run: Any, name: str) -> None:
-    kept = Node(0, items=[])
-    Root(kept)
-    db0.tags(kept).add("kept")
-    db0.commit()
-    inside, ended, done = threading.Event(), threading.Event(), [0]
-
-    def hold() -> None:
-        while not ended.is_set():
-            with db0.atomic():
-                kept.other = done[0]
-                inside.set()
-                time.sleep(BLOCK_SECONDS)
-                done[0] += 1
-
-    async def main() -> list[int]:
-        passed = []
-        for _ in range(12):
-            inside.clear()
-            while not inside.is_set():
-                await asyncio.sleep(0)
-            before = done[0]
-            PLAIN[name](kept)
-            passed.append(done[0] - before)
-        return passed
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        passed = run(main())
-    finally:
-        ended.set()
-        thread.join()
-    most = 2 if name == "filter" else 1  # functions of the user are called with no lock held
-    assert sorted(passed)[-3] <= most, passed  # with some room for what else the machine does
 
 
 class Work:

@@ -120,16 +120,16 @@ cdef class RecursiveLock:
         self.give()
 
     def hand_over(self):
-        """`release`, after which one of those who wait for the lock has it before this thread can take it again.
+        """`release`, after which those who wait for the lock have it, one by one, before this thread can take it again.
 
         For who has held it for long. Without this, the thread that let go of it is nearly always the first to be back.
         """
-        cdef Py_ssize_t waited = self._waited
+        cdef Py_ssize_t waited = self._waited + self._waiting
         cdef int pauses = 0
         self.give()
         if self._count:
             return
-        while self._waiting and self._waited == waited and pauses < _PAUSES:
+        while self._waiting and self._waited < waited and pauses < _PAUSES:
             with nogil:
                 usleep(_PAUSE)
             pauses += 1

@@ -13,7 +13,7 @@ from perdure.model.restriction import NONE, Restriction
 from perdure.session import Connection, Database
 from perdure.storage.prepared import Prepared
 from perdure.workspace.following import Follower
-from perdure.workspace.gates import closed
+from perdure.workspace.gates import closed, locked_all
 from perdure.workspace.waiters import Waiters
 
 __all__ = ["OpenOptions", "Prefix"]
@@ -169,7 +169,7 @@ class Prefix:
         """
         if not self.writable:
             return
-        with self.exclusively():
+        with locked_all([self.connection]), self.exclusively():
             self.complete()
             try:
                 self.connection.commit()

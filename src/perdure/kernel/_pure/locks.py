@@ -20,7 +20,6 @@ class RecursiveLock:
         lock = cast(Any, RLock())
         self._lock = lock
         self._waiting: set[int] = set()
-        self.release = lock.release
         self._is_owned = lock._is_owned
         self._release_save = lock._release_save
         self._acquire_restore = lock._acquire_restore
@@ -35,13 +34,18 @@ class RecursiveLock:
         finally:
             self._waiting.discard(get_ident())
 
+    def release(self) -> None:
+        """Let go of the lock as often as it was taken."""
+        self._lock.release()
+
     def hand_over(self) -> None:
-        """`release`, after which one of those who wait for the lock has it before this thread can take it again."""
+        """`release`, after which those who wait for the lock have it before this thread can take it again."""
         waiting = self._waiting.copy()
         self.release()
         pauses = 0
-        while waiting and waiting <= self._waiting and pauses < _PAUSES and not self._is_owned():
+        while waiting and pauses < _PAUSES and not self._is_owned():
             time.sleep(_PAUSE_SECONDS)
+            waiting &= self._waiting
             pauses += 1
 
     def __enter__(self) -> bool:
