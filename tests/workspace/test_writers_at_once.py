@@ -31,6 +31,14 @@ db0.close()
 """
 
 
+READER = """
+from tests.workspace.writers import read_along
+say('ready')
+hear()
+say(read_along(sys.argv[1], float(sys.argv[2])))
+"""
+
+
 def begin(root: Path, start: Callable[..., Process], seconds: float, seed: int) -> list[Process]:
     """The writers, at work."""
     open_shop(root)
@@ -45,9 +53,12 @@ def begin(root: Path, start: Callable[..., Process], seconds: float, seed: int) 
 
 
 def work_at_once(root: Path, start: Callable[..., Process], seconds: float, seed: int) -> None:
+    reader = start(READER, root, seconds)
+    assert reader.hear() == "ready"
     processes = begin(root, start, seconds, seed)
+    reader.tell("go")
     told: list[Any] = [json.loads(process.hear()) for process in processes]
-    assert all(done > 10 for _, _, done in told)
+    assert all(done > 10 for _, _, done in told) and int(reader.hear()) > 1
     db0.refresh()
     check(told)
     db0.close()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import perdure as db0
+from perdure.errors import ConflictError
+from perdure.workspace.functions import workspace
 
 WRITERS = 3
 ACCOUNTS = 6
@@ -88,7 +91,7 @@ class Writer:
     def run(self, seconds: float) -> None:
         """Work that long."""
         steps = [self.make, self.make, self.change, self.change, self.recolour, self.drop, self.transfer]
-        steps += [self.wave, self.hush, self.pair, self.look, self.look_back]
+        steps += [self.wave, self.hush, self.pair, self.look, self.look_back, self.pack]
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             step = self.choices.choice(steps)
@@ -204,10 +207,11 @@ class Writer:
             check_shop(Shop(), db0.find)
 
     def look_back(self) -> None:
-        with db0.snapshot() as now:
-            shop = now.fetch(Shop)
-            check_shop(shop, now.find)
-            assert dict(shop.pairs) == dict(now.fetch(Ledger).pairs), "a commit shows in one prefix only"
+        check_snapshot()
+
+    def pack(self) -> None:
+        with suppress(ConflictError):
+            workspace().current_prefix().database.pack()
 
 
 def check_shop(shop: Any, find: Any) -> None:
@@ -222,6 +226,29 @@ def check_shop(shop: Any, find: Any) -> None:
         assert list(entry.steps) == list(range(entry.number)) and entry.due == entry.serial + entry.number
     loud = {place for place, quiet in shop.quiet.items() if "loud" in db0.tags_of(quiet)}
     assert len(find(Quiet)) == len(loud) == len(find("loud"))
+
+
+def check_snapshot() -> None:
+    """What holds in the newest states, of both prefixes."""
+    with db0.snapshot() as now:
+        shop = now.fetch(Shop)
+        check_shop(shop, now.find)
+        assert dict(shop.pairs) == dict(now.fetch(Ledger).pairs), "a commit shows in one prefix only"
+
+
+def read_along(root: Path | str, seconds: float) -> int:
+    """Open the prefixes for reading and look at them that long, in snapshots and as they are; how often."""
+    db0.init(root, read_write=False)
+    db0.open("far", "r")
+    db0.open("main", "r")
+    end, looks = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        check_snapshot()
+        db0.refresh()
+        with db0.locked():
+            check_shop(Shop(), db0.find)
+        looks += 1
+    return looks
 
 
 def open_shop(root: Path | str) -> None:
