@@ -304,7 +304,7 @@ cdef class Durable:
                     if self.touched != quick:
                         self.touched = 1
                         if sifting:
-                            return read_watched(self, name)
+                            return released(perdure_taken(PERDURE_FIELD(self, index)))
                     return perdure_taken(PERDURE_FIELD(self, index))
                 break
         else:
