@@ -54,6 +54,13 @@ class Item:
         self.size = size
 
 
+@db0.memo(protect_fields=True, immutable=True, intern=True)
+class Word:
+    def __init__(self, text: str, number: int = 0) -> None:
+        self.text = text
+        self.number = number
+
+
 @db0.memo
 class Plain:
     def __init__(self, size: int = 0) -> None:
@@ -67,6 +74,9 @@ def main(tmp_path: Path) -> Iterator[None]:
     grant(Record, STRANGER, ["READ"], "name")
     grant(Piece, OWNER, ALL, "text")
     grant(Item, OWNER, ALL, "label", "size")
+    grant(Word, OWNER, ALL, "text", "number")
+    grant(Word, STRANGER, ["CREATE", "READ"], "number")
+    grant(Word, STRANGER, ["CREATE"], "text")
     yield
     db0.close()
 
@@ -174,6 +184,58 @@ def test_groups_are_not_kept_from_account_to_account(record: Any) -> None:
             denied(lambda: db0.group_by(lambda one: one.text, db0.find(Record)))
 
 
+# -- interned objects: to find an equal one is to read it ----------------------------------------------------
+
+
+WORD_DOORS: dict[str, Callable[[Any, Any], Any]] = {
+    "make an equal one": lambda word, other: Word(SECRET),
+    "make another one": lambda word, other: Word("a guess"),
+    "replace": lambda word, other: type(word)(word.text),
+    "==": lambda word, other: word == other,
+    "!=": lambda word, other: word != other,
+    "hash": lambda word, other: hash(word),
+    "hash of one that is not stored": lambda word, other: hash(other),
+    "a set": lambda word, other: other in {word},
+    "a dict": lambda word, other: {word: 1}.get(other),
+    "compare": db0.compare,
+    "find": lambda word, other: list(db0.find(other)),
+    "getattr": lambda word, other: word.text,
+    "of one that is not stored": lambda word, other: other.text,
+    "vars": lambda word, other: vars(other),
+    "load": lambda word, other: db0.load(word),
+    "snapshot": lambda word, other: fetched(word).text,
+}
+
+
+@pytest.fixture
+def words() -> tuple[Any, Any]:
+    """One that is stored, and an equal one that is not."""
+    with account(OWNER):
+        word = Word(SECRET)
+        db0.tags(word).add("kept")
+        db0.commit()
+        return word, Word(SECRET)
+
+
+@pytest.mark.parametrize("door", WORD_DOORS)
+def test_interned_objects_are_not_compared_by_who_may_not_read_them(words: tuple[Any, Any], door: str) -> None:
+    with account(STRANGER):
+        denied(lambda: WORD_DOORS[door](*words))
+    with account(OWNER):
+        WORD_DOORS[door](*words)
+
+
+def test_an_interned_object_in_hand_has_its_identity_and_shows_no_field(words: tuple[Any, Any]) -> None:
+    """Who is given one that another account made may store and look for it: which object it is is no secret."""
+    word, other = words
+    with account(STRANGER):
+        assert db0.uuid(other) == db0.uuid(word) and db0.materialized(other) is word
+        assert list(db0.find(Word, other)) == [word] and word.number == 0 == other.number
+        for one in words:
+            assert SECRET not in repr(one) and db0.describe(one)["size_of"] == 0
+            denied(lambda one=one: one.text)
+
+
 # -- declared fields ---------------------------------------------------------------------------------------
 
 
@@ -198,6 +260,9 @@ QUESTIONS: dict[str, Callable[[], Any]] = {
     "pairs": lambda: list(db0.index_of(Item, "size")),
     "pairs, reversed": lambda: list(reversed(db0.index_of(Item, "size"))),
     "size": lambda: len(db0.index_of(Item, "size")),
+    "join": lambda: list(db0.join(Item, Plain, on=Plain)),
+    "join on them": lambda: len(db0.join(Plain, Plain, on=db0.find(Item, "x"))),
+    "whether a join has any": lambda: bool(db0.join(Plain, Item, on=Plain)),
 }
 
 

@@ -15,7 +15,6 @@ from perdure.query.finding import unordered
 from perdure.query.group_rows import ids_in
 from perdure.query.plans import Plan
 from perdure.query.preparing import prepared
-from perdure.security import FILTERS
 from perdure.session import Connection
 from perdure.storage import spaces
 from perdure.workspace.functions import snapshot
@@ -89,11 +88,17 @@ class ModIterable:
         self._after = after
         self._compare = compare_with
         self._node = node
-        self._oids = None if FILTERS.active else _changed_members(node, before, after)
+        self._written = _written(before, after)
 
     def _members(self) -> list[int]:
-        """Ids of the changed members; with a data filter, those that can be seen now."""
-        return _changed_members(self._node, self._before, self._after) if self._oids is None else self._oids
+        """Ids of the changed members: worked out for each use, since whoever made this may see others."""
+        old, new = _plan(self._node, self._before), _plan(self._node, self._after)
+        found: list[int] = []
+        for number, written in sorted(self._written.items()):
+            members = written & old.chunk(number)
+            if members:
+                found.extend(number << 16 | low for low in members & new.chunk(number))
+        return found
 
     def __iter__(self) -> ModIterator:
         return ModIterator(self._before, self._after, self._members(), self._compare)
@@ -129,19 +134,12 @@ def _pairs(
                 yield old, new
 
 
-def _changed_members(node: Node, before: Connection, after: Connection) -> list[int]:
-    """Ids of the objects that `node` finds on both connections and whose records the commits between them wrote."""
+def _written(before: Connection, after: Connection) -> dict[int, Any]:
+    """The ids whose records the commits between two states wrote, by chunks."""
     if after.state <= before.state:
-        return []
+        return {}
     commits = before.database.storage.each_change(before.state, after.state)
-    runs = [run for changes in commits for run in cast("list[tuple[int, int]]", changes.get(_RECORDS, ()))]
-    old, new = _plan(node, before), _plan(node, after)
-    found: list[int] = []
-    for number, written in sorted(ids_in(runs).items()):
-        members = written & old.chunk(number)
-        if members:
-            found.extend(number << 16 | low for low in members & new.chunk(number))
-    return found
+    return ids_in([run for changes in commits for run in cast("list[tuple[int, int]]", changes.get(_RECORDS, ()))])
 
 
 def _plan(node: Node, connection: Connection) -> Plan:
