@@ -50,6 +50,55 @@ def test_a_filter_of_all_prefixes_covers_those_opened_later(started: Callable[..
     assert db0.get_prefix_stats("later")["data_filter"]["enabled"]
 
 
+OPENINGS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "open": lambda kept: (db0.open("later"), db0.find(Doc)),
+    "open read-only": lambda kept: (db0.open("later", "r"), db0.find("x")),
+    "find": lambda kept: db0.find(Doc, prefix="later"),
+    "fetch": lambda kept: db0.fetch(kept["denied_later"]),
+    "fetch with its class": lambda kept: db0.fetch(Doc, kept["denied_later"]),
+    "a reference": lambda kept: db0.fetch(kept["holder"]).other,
+    "an element": lambda kept: db0.fetch(kept["holder"]).list[0],
+    "a serialized query": lambda kept: list(db0.deserialize(kept["query"])),
+    "a snapshot": lambda kept: db0.snapshot({"later": None}).find(Doc, prefix="later"),
+}
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_a_filter_that_names_a_prefix_is_in_force_from_its_opening_on(
+    started: Callable[..., None], tmp_path: Path, opening: str
+) -> None:
+    started(data_filter={"context_var": SEEN, "mode": "DEBUG"})
+    kept: dict[str, Any] = fill("later")
+    kept["query"] = db0.serialize(db0.find("x"))
+    denied = db0.fetch(kept["denied_later"])
+    db0.open("main")
+    holder: Any = Note("holder", denied)
+    holder.list = [denied]
+    db0.tags(holder).add("x")
+    db0.commit()
+    kept["holder"] = db0.uuid(holder)
+    db0.close()
+    del denied, holder
+    db0.init(tmp_path, prefix="main", autocommit=False, data_filter={"context_var": SEEN, "prefix": ["later"]})
+    with pytest.raises((PermissionError, db0.ReferenceError)):
+        OPENINGS[opening](kept)
+    assert not db0.exists(kept["denied_later"]) and db0.get_prefix_stats("later")["data_filter"]["enabled"]
+    assert not db0.get_prefix_stats("main")["data_filter"]["enabled"]
+    with seeing(predicate=db0.predicate("open", prefix="later")):
+        assert names(db0.find(Doc, prefix="later")) == ["seen_later"]
+        assert not db0.exists(kept["denied_later"]) and db0.exists(kept["seen_later"])
+
+
+def test_a_filter_may_name_a_prefix_that_is_made_only_later(started: Callable[..., None]) -> None:
+    started(data_filter={"context_var": SEEN, "prefix": {"made", "main"}})
+    with pytest.raises(PermissionError):
+        db0.find(Doc)
+    uuids = fill("made")
+    with pytest.raises(PermissionError):
+        db0.find("x")
+    assert not db0.exists(uuids["seen_made"])
+
+
 def test_prefixes_may_have_different_variables_and_modes(started: Callable[..., None]) -> None:
     started(data_filter={"context_var": SEEN, "prefix": ["one", "three"]})
     db0._init_data_filter(OTHER, prefix="two", mode="DEBUG")

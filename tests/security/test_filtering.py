@@ -121,6 +121,18 @@ def test_an_iterator_started_for_one_account_is_not_continued_for_another(world:
         assert next(query).name == "seen_page"
 
 
+def test_an_iterator_in_hand_gives_what_could_be_seen_when_it_was_begun(world: World) -> None:
+    """As objects in hand stay usable; collections are asked for each element."""
+    with seeing("x"):
+        found = iter(db0.find(Doc))
+        elements = iter(world.root.all)
+        assert next(found).name == next(elements).name == "seen_doc"
+    with seeing("no such tag"):
+        assert [one.name for one in found] == ["seen_page", "denied_doc", "denied_page"]
+        with pytest.raises(PermissionError):
+            next(elements)
+
+
 def test_without_filter_a_query_of_no_type_is_as_ever(started: Callable[..., None], at: At) -> None:
     started()
     world = World()
@@ -255,6 +267,44 @@ def test_changed_grants_count_at_the_next_use(world: World) -> None:
         db0.tags(world.docs[0], world.docs[1]).remove("open")
         db0.commit()
         assert names(query) == ["denied_doc"]
+
+
+def test_changes_of_grants_count_inside_of_a_block_and_are_undone_with_it(world: World) -> None:
+    with seeing("open"):
+        query = db0.find(Doc)
+        with pytest.raises(KeyError), db0.atomic():
+            db0.tags(world.docs[2]).add("open")
+            db0.tags(world.docs[0]).remove("open")
+            assert names(query) == ["denied_doc", "seen_page"]
+            assert db0.exists(world.uuids["denied_doc"]) and not db0.exists(world.uuids["seen_doc"])
+            raise KeyError
+        assert names(query) == ["seen_doc", "seen_page"]
+        assert not db0.exists(world.uuids["denied_doc"]) and db0.exists(world.uuids["seen_doc"])
+
+
+def test_a_class_below_that_is_restricted_later_restricts_queries_made_before(release: None) -> None:
+    @db0.memo(id="free at first")
+    class Free:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    free = [Free("seen_free"), Free("denied_free")]
+    db0.tags(*free).add("x")
+    db0.tags(free[0]).add("open")
+    query, other = db0.find(Free), db0.find(Free, "x")
+    assert len(query) == 2 == len(other)
+
+    @db0.memo(id="restricted below", access_control=True)
+    class Secret(Free):
+        pass
+
+    db0.tags(made := Secret("denied_secret")).add("x")
+    for use in (lambda: len(query), lambda: list(other), lambda: db0.find(Free)):
+        with pytest.raises(PermissionError):
+            use()
+    with seeing("open"):  # the whole result is filtered, with what is not restricted
+        assert names(query) == names(other) == names(db0.find(Free)) == ["seen_free"]
+        assert db0.fetch(db0.uuid(free[1])) is free[1] and not db0.exists(db0.uuid(made))
 
 
 # -- what is not filtered ----------------------------------------------------------------------------------

@@ -157,3 +157,45 @@ def test_a_read_only_prefix_is_masked_too(tmp_path: Path) -> None:
         denied(lambda: db0.fetch(uuid).text)
     with account(OWNER):
         assert db0.fetch(uuid).text == SECRET
+
+
+def test_a_prefix_that_is_open_for_reading_only_can_be_bound_by_name(tmp_path: Path) -> None:
+    db0.init(tmp_path, prefix="main", autocommit=False)
+    uuid = db0.uuid(sheet())
+    db0.close()
+    db0.init(tmp_path, autocommit=False)
+    db0.open("main", "r")
+    denied(lambda: db0.fetch(uuid).text, RuntimeError)
+    db0._init_data_masking(ACCOUNT, "main")
+    with account(STRANGER):
+        denied(lambda: db0.fetch(uuid).text)
+    with account(OWNER):
+        assert db0.fetch(uuid).text == SECRET
+
+
+@pytest.mark.parametrize("prefix", ["main", ["main"], {"main"}, "metadata", ["metadata"], None])
+def test_init_takes_the_prefix_that_it_opens_in_every_form(tmp_path: Path, prefix: Any) -> None:
+    db0.init(tmp_path, prefix="main", autocommit=False)
+    uuid, metadata = db0.uuid(sheet()), db0.get_current_prefix()
+    db0.close()
+    given = {"metadata": metadata}.get(prefix, prefix) if isinstance(prefix, str) else prefix
+    given = [metadata] if given == ["metadata"] else given
+    db0.init(
+        tmp_path, prefix="main", autocommit=False, data_masking={"context_var": ACCOUNT, "prefix": given, "mode": None}
+    )
+    for number in (STRANGER, 77):
+        with account(number):
+            denied(lambda: db0.fetch(uuid).text)
+    with account(OWNER):
+        assert db0.fetch(uuid).text == SECRET
+
+
+def test_a_bound_prefix_that_a_fetch_opens_again_is_masked(tmp_path: Path) -> None:
+    db0.init(tmp_path, prefix="main", autocommit=False, data_masking={"context_var": ACCOUNT, "prefix": "main"})
+    uuid = db0.uuid(sheet())
+    db0.close("main")
+    found = db0.fetch(uuid)
+    with account(STRANGER):
+        denied(lambda: found.text)
+    with account(OWNER):
+        assert found.text == SECRET

@@ -288,6 +288,17 @@ def test_a_query_that_another_account_made_is_checked_when_it_is_used(items: lis
         assert len(made[2]) == 3
 
 
+def test_an_iteration_that_one_account_began_is_not_continued_for_another(items: list[Any]) -> None:
+    with account(OWNER):
+        query, reading = db0.find(Item, "x"), db0.filter(lambda one: one.label == "x", db0.find(Item))
+        assert next(query) is items[0] is next(reading)
+    with account(STRANGER):
+        denied(lambda: next(query))
+        denied(lambda: next(reading))
+    with account(OWNER):
+        assert next(query) is items[2] and items[0] in [next(reading), next(reading)]
+
+
 def test_tags_of_an_object_are_for_those_who_may_read_its_tag_fields(items: list[Any]) -> None:
     with account(STRANGER):
         denied(lambda: db0.tags_of(items[0]))

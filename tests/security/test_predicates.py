@@ -98,6 +98,18 @@ def test_bad_criteria_and_functions_are_refused(world: World) -> None:
         db0.predicate(functional)
 
 
+def test_a_predicate_of_no_criteria_has_nothing(world: World) -> None:
+    with seeing():
+        assert not db0.find(Doc) and len(db0.find("x")) == 0 and len(world.index) == 0
+        assert not any(db0.exists(world.uuids[one.name]) for one in world.docs)
+        assert len(db0.find(Note)) == 3
+
+
+def test_a_predicate_of_a_prefix_that_is_not_there_is_refused(world: World) -> None:
+    with pytest.raises(RuntimeError, match="nowhere"):
+        db0.predicate("open", prefix="nowhere")
+
+
 def test_a_predicate_can_be_made_without_filter_and_is_never_filtered(started: Callable[..., None]) -> None:
     started()
     before = db0.predicate(Doc, "open")

@@ -20,7 +20,7 @@ from perdure.query.narrowing import visible_plan
 from perdure.query.ordering import count, ids, rows
 from perdure.query.preparing import prepared
 from perdure.query.shown import check_explained
-from perdure.security import context_value
+from perdure.security import Asking, who_asks
 from perdure.session import Connection
 
 __all__ = ["Query"]
@@ -43,7 +43,7 @@ class Query(Generic[_T_co]):
         self._connection = connection
         self._node = node
         self._running: Iterator[_T_co] | None = None
-        self._running_for: Any = None
+        self._running_for: Asking | None = None
 
     @property
     def connection(self) -> Connection:
@@ -84,9 +84,9 @@ class Query(Generic[_T_co]):
 
     def __next__(self) -> _T_co:
         """The next object of an iterator that the query keeps for this; after the last one it starts over."""
-        account = context_value(self._connection)
-        if self._running is None or self._running_for is not account:
-            self._running, self._running_for = iter(self), account
+        asking = who_asks(self._connection)
+        if self._running is None or self._running_for is None or not self._running_for.agrees(asking):
+            self._running, self._running_for = iter(self), asking
         try:
             return next(self._running)
         except StopIteration:

@@ -14,14 +14,15 @@ from perdure.security.bindings import (
     read_binding,
 )
 from perdure.security.filtering import (
+    Asking,
     Judge,
     check_given,
-    context_value,
     is_visible,
     predicate_for,
     seen_through,
     set_judge,
     visible_ids,
+    who_asks,
 )
 from perdure.security.grants import (
     OPERATIONS,
@@ -49,6 +50,7 @@ __all__ = [
     "OPERATIONS",
     "RELEASE",
     "UNSET",
+    "Asking",
     "Binding",
     "Bindings",
     "Judge",
@@ -58,7 +60,6 @@ __all__ = [
     "check_given",
     "check_readable",
     "clear_bindings",
-    "context_value",
     "exempting",
     "forget_live",
     "is_readable",
@@ -76,4 +77,5 @@ __all__ = [
     "seen_through",
     "set_judge",
     "visible_ids",
+    "who_asks",
 ]

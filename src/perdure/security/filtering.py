@@ -6,22 +6,23 @@ What a predicate is and which objects it has is known to the queries, which stan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from perdure.errors import WorkspaceError
 from perdure.kernel import durable
-from perdure.security.bindings import FILTERS, UNSET
+from perdure.security.bindings import FILTERS, MASKS, UNSET
 from perdure.session import Connection, is_restricted, set_check
 
 __all__ = [
+    "Asking",
     "Judge",
     "check_given",
-    "context_value",
     "is_visible",
     "predicate_for",
     "seen_through",
     "set_judge",
     "visible_ids",
+    "who_asks",
 ]
 
 
@@ -75,10 +76,24 @@ def predicate_for(connection: Connection, what: Callable[[], str], *, typed: boo
     return value
 
 
-def context_value(connection: Connection) -> Any:
-    """What the context variable of a prefix's data filter has; what was worked out for one value is not for another."""
-    binding = FILTERS.of(connection)
-    return None if binding is None else binding.value()
+class Asking(NamedTuple):
+    """What the context variables have that decide what is seen of a prefix; None where there is no binding."""
+
+    predicate: Any
+    account: Any
+
+    def agrees(self, other: Asking) -> bool:
+        """Whether both are the same predicate, and the same account."""
+        same = self.account is other.account or (
+            type(self.account) is type(other.account) and self.account == other.account
+        )
+        return same and self.predicate is other.predicate
+
+
+def who_asks(connection: Connection) -> Asking:
+    """Who the running context is for a prefix; what was worked out for one is not for another."""
+    filters, masks = FILTERS.of(connection), MASKS.of(connection)
+    return Asking(None if filters is None else filters.value(), None if masks is None else masks.value())
 
 
 def check_given(obj: durable.Durable) -> None:
