@@ -288,3 +288,17 @@ def test_81_combinations_of_three_values_are_81_objects(root: Path) -> None:
     assert len(set(before)) == 81 == size()
     reopen(root)
     assert identities() == before and problems() == []
+
+
+def test_an_equal_one_is_the_same_element_of_lists_tuples_and_queries(root: Path) -> None:
+    held = db0.list([Label("a", [1]), 5, (Label("b"), 6), Label("a", [1])])
+    keep(Holder(held), Label("c"))
+    for _ in range(2):
+        assert Label("a", [1]) in held and held.index(Label("a", (1,))) == 0 and held.count(Label("a", [1])) == 2
+        assert Label("a", [2]) not in held and Other("a", [1]) not in held and Leaf("a", [1]) not in held
+        assert (Label("b"), 6) in held and (Label("a"), 6) not in held
+        assert Label("c") in db0.find(Label, "kept") and Label("a", [1]) not in db0.find("kept")
+        assert Label("d") not in db0.find(Label) and size() == 3
+        db0.commit()
+    held.remove(Label("a", [1]))
+    assert held.index(Label("a", [1])) == 2 and len(held) == 3

@@ -1,4 +1,4 @@
-"""When elements are equal: plain values and collections by content, every other durable object by identity."""
+"""When elements are equal: plain values, collections and interned objects by content, others by identity."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def is_content(value: object) -> bool:
 
 
 def _compares_by_identity(value: object) -> bool:
-    return isinstance(value, durable.Durable) and not is_content(value)
+    if not isinstance(value, durable.Durable) or getattr(type(value), "_perdure_interned_", False):
+        return False
+    return not is_content(value)
 
 
 def first_difference(one: Iterable[Any], other: Iterable[Any]) -> tuple[Any, Any] | None:

@@ -107,12 +107,20 @@ class Query(Generic[_T_co]):
     def __contains__(self, obj: object) -> bool:
         if isinstance(obj, tuple) and is_decorated(self._node):
             return any(row == obj for row in self)
-        if not isinstance(obj, durable.Durable) or durable.owner_of(obj) is not self._connection:
+        if not isinstance(obj, durable.Durable):
             return False
         with self._in_one_wait():
             node, evaluation = self.evaluate()
-            oid = durable.oid_of(obj)
+            oid = self._id_here(obj)  # which a new object has now
             return bool(oid) and evaluation.plan(node).contains(oid)
+
+    def _id_here(self, obj: durable.Durable) -> int:
+        """The id of an object in the connection of the query, or of the interned one that it stands for; else 0."""
+        owner = durable.owner_of(obj)
+        if owner is None and getattr(type(obj), "_perdure_interned_", False):
+            same = self._connection.interning.find(obj)
+            return 0 if same is None else durable.oid_of(same)
+        return durable.oid_of(obj) if owner is self._connection else 0
 
     @overload
     def __getitem__(self, position: slice) -> Query[_T_co]: ...
