@@ -16,12 +16,13 @@ TWINS = ("compiled", "pure")
 
 
 def twin(name, module):
-    chosen = getattr(kernel, module)
+    chosen = {one: getattr(kernel, one) for one in kernel.__all__[1:]}
     try:
         return importlib.import_module(f"perdure.kernel.{'_pure.' if name == 'pure' else ''}{module}")
     finally:
-        # The import binds the compiled module in the package, where a pure run has its own.
-        setattr(kernel, module, chosen)
+        # The import binds the compiled module, and those that it imports, in the package, where a pure run has its own.
+        for one, its_module in chosen.items():
+            setattr(kernel, one, its_module)
 
 
 def exact(value):
