@@ -50,7 +50,7 @@ def postings_under(connection: Connection, head: bytes) -> Chunks:
             chunks = found.setdefault(posting_prefix(tag), {})
             for chunk, delta in overlay.postings[tag].items():
                 before = chunks.get(chunk)
-                chunks[chunk] = delta.adds if before is None else (before - delta.removes) | delta.adds
+                chunks[chunk] = delta.adds if before is None else delta.applied(before)
     together: dict[int, list[BitMap]] = {}
     for chunks in found.values():
         for chunk, members in chunks.items():

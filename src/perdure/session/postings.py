@@ -94,7 +94,7 @@ class Postings:
         for overlay in self._connection.overlays:
             for chunk, delta in overlay.postings.get(tag, {}).items():
                 found = chunks.get(chunk)
-                chunks[chunk] = delta.adds.copy() if found is None else (found - delta.removes) | delta.adds
+                chunks[chunk] = delta.adds.copy() if found is None else delta.applied(found)
         return {chunk: chunks[chunk] for chunk in sorted(chunks) if chunks[chunk]}
 
     def _read_chunk(self, kept: _Kept, chunk: int) -> BitMap:
@@ -105,7 +105,7 @@ class Postings:
         for overlay in self._connection.overlays:
             delta = overlay.postings.get(kept.tag, {}).get(chunk)
             if delta is not None:
-                found = (found - delta.removes) | delta.adds
+                found = delta.applied(found)
         return found
 
     def _renew(self, kept: _Kept) -> None:

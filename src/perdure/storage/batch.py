@@ -20,6 +20,10 @@ class PostingDelta:
     adds: BitMap = field(default_factory=BitMap)
     removes: BitMap = field(default_factory=BitMap)
 
+    def applied(self, members: BitMap) -> BitMap:
+        """What a posting with these members has after the change."""
+        return (members - self.removes) | self.adds
+
 
 @dataclass(slots=True)
 class Batch:

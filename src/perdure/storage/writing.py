@@ -217,7 +217,7 @@ class Writer:
             plan.deltas.setdefault(space, []).append((key, delta))
             return
         old = posting_value(chain_value(chain))
-        new = (old - change.removes) | change.adds
+        new = change.applied(old)
         if new != old:
             values[key] = posting_bytes(new)
 

@@ -31,7 +31,7 @@ class Recovery:
     def settle(self, prefixes: Sequence[Prefix]) -> None:
         """Settle what is left in open prefixes; in those that are open for reading it stays until a writer does."""
         for prefix in prefixes:
-            if prefix.writable and orphans(prefix.database):
+            if prefix.writable:
                 settle(prefix.database, self._ask)
 
     def opened(self, prefix: Prefix) -> Prefix:

@@ -92,14 +92,13 @@ def orphans(database: Database) -> list[Prepared]:
     return [one for one in waiting(database) if one.orphaned]
 
 
-def settle(database: Database, find: Find) -> bool:
-    """Finish or abort the orphans of a database open for writing; whether there were any.
+def settle(database: Database, find: Find) -> None:
+    """Finish or abort the orphans of a database open for writing.
 
     `find(uuid, ask)` gives what `ask` says of the database with that uuid, None when it is not there: then the part
     waits, and what it changes cannot be changed until it can be settled.
     """
-    left = orphans(database)
-    for prepared in left:
+    for prepared in orphans(database):
         transaction = prepared.transaction_id[len(_PREPARED) :][:_TRANSACTION_BYTES]
         first = int.from_bytes(transaction[_RANDOM_BYTES:], "big")
         decided = find(first, lambda found, name=transaction: is_decided(found, name))  # type: ignore[misc]
@@ -118,4 +117,3 @@ def settle(database: Database, find: Find) -> bool:
                 prepared.abort()
         except StorageError as error:
             _log.info("a part of a commit in %s was settled elsewhere: %s", database.name, error)
-    return bool(left)
